@@ -1,0 +1,76 @@
+// Package plan decides: Build turns a Design and an Observation into a Plan and a Report. It is a pure function; every
+// choice about hardware is made here, so that nothing is left to decide while hardware is being changed.
+package plan
+
+import (
+	"github.com/metalwright/metalwright/internal/diag"
+	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+// Format is the version of the JSON form of a Plan.
+const Format = 1
+
+// Plan is what will be done. It is immutable and has a digest.
+type Plan struct {
+	Format      int         `json:"format"`
+	Digest      rack.Digest `json:"digest"` // of Design digest and steps; not of the time or of facts that no step reads
+	Design      rack.Digest `json:"design"`
+	Observation rack.Digest `json:"observation"`
+	Nodes       []NodePlan  `json:"nodes"` // only nodes that change, in the order of their waves
+	Waves       []Wave      `json:"waves"`
+	Report      Report      `json:"report"`
+}
+
+// Empty tells whether there is nothing to do. It is the product's only definition of "finished".
+func (p Plan) Empty() bool { return len(p.Nodes) == 0 }
+
+// ComputeDigest covers the Design's digest and the steps.
+func (p Plan) ComputeDigest() rack.Digest {
+	type part struct {
+		Design rack.Digest
+		Nodes  []NodePlan
+		Waves  []Wave
+	}
+	return rack.DigestOf(part{p.Design, p.Nodes, p.Waves})
+}
+
+// NodePlan is what will be done to one node, in order.
+type NodePlan struct {
+	Address     rack.Address   `json:"address"`
+	Name        string         `json:"name"`
+	Steps       []step.Step    `json:"steps"`
+	Resets      map[string]int `json:"resets"`       // by class, as issued
+	NaiveResets int            `json:"naive_resets"` // one per change that needs one
+	EstimatedS  int            `json:"estimated_s"`
+	Bytes       int64          `json:"bytes"`
+	NotMerged   []string       `json:"not_merged,omitempty"` // what could not share an activation, and why
+}
+
+// Wave is a set of nodes that may change at the same time.
+type Wave struct {
+	Name        string   `json:"name"` // canary, 1, 2 …
+	Nodes       []string `json:"nodes"`
+	MaxParallel int      `json:"max_parallel"`
+	OnError     string   `json:"on_error"` // halt, continue
+	AllowFailed int      `json:"allow_failed"`
+}
+
+// Report says why something is not in the plan.
+type Report struct {
+	Waiting    []Note `json:"waiting"`     // for hands, for another run, for something outside
+	Blocked    []Note `json:"blocked"`     // cannot be done as written: an error on the line that asks for it
+	Unreadable []Note `json:"unreadable"`  // could not be seen, so is not touched
+	NotPlanned []Note `json:"not_planned"` // decoded, and not planned by this version
+	Warnings   []Note `json:"warnings,omitempty"`
+}
+
+// Note is one line of a report.
+type Note struct {
+	Address rack.Address `json:"address"`
+	Node    string       `json:"node,omitempty"`
+	Rule    string       `json:"rule,omitempty"`
+	Summary string       `json:"summary"`          // terse and constant
+	Detail  string       `json:"detail,omitempty"` // what, why, what to do
+	Origin  diag.Origin  `json:"origin,omitzero"`
+}
