@@ -1,0 +1,203 @@
+// Package cli is the command line: it parses flags, calls the engine and renders what comes back. No rule of the domain lives
+// here. Standard output is the product, standard error the conversation.
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/metalwright/metalwright/internal/diag"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+// The exit codes of every command.
+const (
+	exitDone        = 0   // done
+	exitError       = 1   // error or bad usage
+	exitChanges     = 2   // changes pending, only where asked for
+	exitStopped     = 3   // stopped part-way, resumable
+	exitMoved       = 4   // a device moved: plan again
+	exitInternal    = 70  // a bug in Metalwright
+	exitInterrupted = 130 // interrupted
+)
+
+// Streams are the ends of the conversation.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// exit is an error that carries its exit code. A nil err says nothing more.
+type exit struct {
+	code int
+	err  error
+}
+
+func (e *exit) Error() string {
+	if e.err == nil {
+		return fmt.Sprintf("exit %d", e.code)
+	}
+	return e.err.Error()
+}
+
+func (e *exit) Unwrap() error { return e.err }
+
+// withCode gives err an exit code.
+func withCode(code int, err error) error { return &exit{code: code, err: err} }
+
+// app is what every command shares.
+type app struct {
+	Streams
+	color bool
+	tty   bool
+	width int
+	json  bool
+}
+
+// Main runs one command and returns its exit code. It may be called several times in one process.
+func Main(args []string, s Streams) (code int) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	defer func() {
+		if r := recover(); r != nil {
+			fmt.Fprintf(s.Err, "metalwright: internal error: %v. This is a bug in Metalwright.\n%s", r, debug.Stack())
+			code = exitInternal
+		}
+	}()
+	a := &app{Streams: s, width: 80}
+	if f, ok := s.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		a.tty = true
+		a.color = os.Getenv("NO_COLOR") == ""
+		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
+			a.width = w
+		}
+	}
+	root := newRoot(a)
+	root.SetArgs(args)
+	root.SetIn(s.In)
+	root.SetOut(s.Out)
+	root.SetErr(s.Err)
+	err := root.ExecuteContext(ctx)
+	return a.finish(ctx, err)
+}
+
+// finish prints err once and gives its exit code.
+func (a *app) finish(ctx context.Context, err error) int {
+	if err == nil {
+		return exitDone
+	}
+	code := exitError
+	var e *exit
+	switch {
+	case errors.As(err, &e):
+		code = e.code
+		if e.err == nil {
+			return code
+		}
+	case step.ClassOf(err) == step.HasMoved:
+		code = exitMoved
+	case ctx.Err() != nil:
+		code = exitInterrupted
+	}
+	fmt.Fprintf(a.Err, "metalwright: %v\n", err)
+	if advice := step.AdviceOf(err); advice != "" {
+		fmt.Fprintf(a.Err, "metalwright: %s\n", strings.TrimSuffix(advice, "."))
+	}
+	return code
+}
+
+// newRoot builds the command tree.
+func newRoot(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "metalwright",
+		Short: "Infrastructure as code for AI factories",
+		Long: `Metalwright turns HCL blueprints into bare-metal GPU racks that work, inside the jurisdiction they must stay in.
+It plans before it touches hardware, brings a rack up with the fewest resets, and signs the evidence.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.PersistentFlags().BoolVar(&a.json, "json", false, "print JSON: one document, or one event a line")
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddGroup(
+		&cobra.Group{ID: "blueprint", Title: "Blueprints:"},
+		&cobra.Group{ID: "rack", Title: "Racks:"},
+		&cobra.Group{ID: "find", Title: "Finding and reading:"},
+		&cobra.Group{ID: "record", Title: "Records:"},
+		&cobra.Group{ID: "lab", Title: "Simulation:"},
+	)
+	for _, c := range commands(a) {
+		root.AddCommand(c)
+	}
+	return root
+}
+
+// say writes one line of conversation: lower case, no final period.
+func (a *app) say(format string, args ...any) {
+	fmt.Fprintf(a.Err, "metalwright: "+format+"\n", args...)
+}
+
+// printf writes to the product.
+func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.Out, format, args...) }
+
+// printJSON writes v as indented JSON to the product.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.Out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// event writes v as one line of JSON to the product.
+func (a *app) event(v any) error {
+	enc := json.NewEncoder(a.Out)
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// report renders diagnostics to standard error and returns an error when one of them is an error.
+func (a *app) report(l diag.List, sources map[string][]byte) error {
+	if len(l) == 0 {
+		return nil
+	}
+	if a.json {
+		type doc struct {
+			Format      int       `json:"format"`
+			Diagnostics diag.List `json:"diagnostics"`
+		}
+		enc := json.NewEncoder(a.Err)
+		if err := enc.Encode(doc{1, l}); err != nil {
+			return err
+		}
+	} else if err := diag.Render(a.Err, l.Sorted(), diag.RenderOptions{Sources: sources, Color: a.color}); err != nil {
+		return err
+	}
+	if l.HasErrors() {
+		return withCode(exitError, nil)
+	}
+	return nil
+}
+
+// codes ends a command's long help with the exit codes it can return.
+func codes(which ...int) string {
+	text := map[int]string{
+		exitDone: "done", exitError: "error or bad usage", exitChanges: "changes pending", exitStopped: "stopped part-way, resumable",
+		exitMoved: "a device moved: plan again", exitInternal: "internal error", exitInterrupted: "interrupted",
+	}
+	var b strings.Builder
+	b.WriteString("\n\nExit codes:")
+	for _, c := range which {
+		fmt.Fprintf(&b, "\n  %d  %s", c, text[c])
+	}
+	return b.String()
+}
