@@ -1,0 +1,96 @@
+package cli
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/metalwright/metalwright/internal/rack"
+)
+
+// showSurvey writes what was read, one line a device, then every gap. states says how a node stands against its plan, by name.
+func (a *app) showSurvey(d rack.Design, o rack.Observation, states map[string]string) {
+	w := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
+	fmt.Fprintln(w, "NODE\tU\tMODEL\tSERIAL\tGPUS\tBMC\tBIOS\tPOWER\tSTATE")
+	var requests int
+	var slowest int64
+	read := 0
+	for _, dev := range o.Devices {
+		requests += dev.Stats.Requests
+		slowest = max(slowest, dev.Stats.DurationMs)
+		name, u := dev.Node, ""
+		if name == "" {
+			name = dev.Address
+		}
+		if n, ok := d.Node(dev.Node); ok {
+			u = fmt.Sprint(n.PositionU)
+		}
+		h, ok := dev.Host()
+		model, serial, bios, power := "", "", "", ""
+		if ok {
+			model, serial, bios, power = h.Model, h.SerialNumber, h.BIOSVersion, h.PowerState
+		}
+		if model == "" && len(dev.Chassis) > 0 {
+			model = chassisModel(dev)
+		}
+		if ok || len(dev.Chassis) > 0 {
+			read++
+		}
+		state := states[dev.Node]
+		if state == "" {
+			state = "read"
+		}
+		if n := len(o.GapsOf(dev.Address)); n > 0 {
+			state = "? " + count(n, "gap")
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, u, model, short(serial), gpus(dev), dev.BMC.FirmwareVersion, bios, power, state)
+	}
+	_ = w.Flush()
+	for _, g := range o.Gaps {
+		a.printf("? %s  %s: %s\n", g.Address, g.Path, g.Reason)
+	}
+	a.printf("%d of %s read, %s, %s, %.1f s\n", read, count(len(o.Devices), "device"), count(len(o.Gaps), "gap"), count(requests, "request"),
+		float64(slowest)/1000)
+}
+
+// gpus says how many of which: "8x H100 80GB HBM3".
+func gpus(dev rack.Device) string {
+	byModel := map[string]int{}
+	var order []string
+	for _, s := range dev.Systems {
+		for _, g := range s.GPUs {
+			if byModel[g.Model] == 0 {
+				order = append(order, g.Model)
+			}
+			byModel[g.Model]++
+		}
+	}
+	slices.Sort(order)
+	var out []string
+	for _, m := range order {
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%dx %s", byModel[m], m)))
+	}
+	if len(out) == 0 {
+		return "-"
+	}
+	return strings.Join(out, ", ")
+}
+
+func chassisModel(dev rack.Device) string {
+	for _, c := range dev.Chassis {
+		if c.Model != "" {
+			return c.Model
+		}
+	}
+	return ""
+}
+
+// short leaves the head and the tail of a serial number.
+func short(s string) string {
+	r := []rune(s)
+	if len(r) <= 10 {
+		return s
+	}
+	return string(r[:4]) + "…" + string(r[len(r)-4:])
+}
