@@ -101,7 +101,8 @@ func (f *Facts) UnmarshalJSON(b []byte) error {
 //	bios        ATTRIBUTE: value, one entry each
 //	boot_order  order: [BootOptionReference …]; mode: "UEFI" | "Legacy" when that changes too
 //	boot_once   target: "Cd" …; mode: "UEFI"
-//	volume      name, raid_type, drives: [serial …] sorted, capacity_bytes when bounded; Expect: exists: false
+//	volume      name, raid_type, drives: [serial …] sorted, capacity_bytes when bounded; Expect: exists: false.
+//	            To delete (destroy only) the two change places: Want: exists: false; Args.Path is the volume itself
 //	firmware    version
 //	media       image, inserted
 //	reset       nothing: it is done when the steps it activates are
@@ -114,8 +115,8 @@ type Step struct {
 	Expect     Facts        `json:"from"`
 	Want       Facts        `json:"to"`
 	Args       Args         `json:"args,omitzero"`
-	After      []ID         `json:"after,omitempty"`
-	Activates  []ID         `json:"activates,omitempty"` // of a reset: the staged steps it makes real
+	After      []ID         `json:"after"`
+	Activates  []ID         `json:"activates,omitempty"` // of a reset, or of a power step that turns an off host on: the staged steps it makes real
 	Bytes      int64        `json:"bytes,omitempty"`
 	EstimatedS int          `json:"estimated_s,omitempty"`
 	Origin     diag.Origin  `json:"origin,omitzero"`
@@ -124,22 +125,24 @@ type Step struct {
 
 // Args is what acting needs beyond Expect and Want. Paths were read from the device; nothing is built.
 type Args struct {
-	System       string   `json:"system,omitempty"` // path of the ComputerSystem
-	Path         string   `json:"path,omitempty"`   // bios: settings object; media: slot; volume: collection
-	ApplyTime    string   `json:"apply_time,omitempty"`
-	Drives       []string `json:"drives,omitempty"` // volume: paths of the member drives
-	Component    string   `json:"component,omitempty"`
-	Rows         []string `json:"rows,omitempty"` // firmware: ids of the inventory rows that must reach the version
-	ReadFrom     string   `json:"read_from,omitempty"`
-	Compare      string   `json:"compare,omitempty"`
-	File         string   `json:"file,omitempty"`
-	SizeBytes    int64    `json:"size_bytes,omitempty"`
-	Digest       string   `json:"digest,omitempty"`
-	Method       string   `json:"method,omitempty"`
-	Targets      []string `json:"targets,omitempty"`
-	Apply        string   `json:"apply,omitempty"` // on_reset, immediate
-	TimeoutS     int      `json:"timeout_s,omitempty"`
-	PreserveNVRM bool     `json:"preserve_nvram,omitempty"`
+	System    string   `json:"system,omitempty"` // path of the ComputerSystem
+	Path      string   `json:"path,omitempty"`   // bios: settings object; media: slot; volume: collection
+	ApplyTime string   `json:"apply_time,omitempty"`
+	Drives    []string `json:"drives,omitempty"` // volume: paths of the member drives
+	Component string   `json:"component,omitempty"`
+	Rows      []string `json:"rows,omitempty"` // firmware: ids of the inventory rows as seen; on some BMCs an id holds the version
+	// Select finds the rows again after the flash: the ids of Rows may be gone by then (Dell).
+	Select       rack.RowSelect `json:"select,omitzero"`
+	ReadFrom     string         `json:"read_from,omitempty"`
+	Compare      string         `json:"compare,omitempty"`
+	File         string         `json:"file,omitempty"`
+	SizeBytes    int64          `json:"size_bytes,omitempty"`
+	Digest       string         `json:"digest,omitempty"`
+	Method       string         `json:"method,omitempty"`
+	Targets      []string       `json:"targets,omitempty"`
+	Apply        string         `json:"apply,omitempty"` // on_reset, immediate
+	TimeoutS     int            `json:"timeout_s,omitempty"`
+	PreserveNVRM bool           `json:"preserve_nvram,omitempty"`
 }
 
 // Standing is how a step stands on its device. The zero value is Unknown: the device could not say.
