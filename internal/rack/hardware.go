@@ -33,6 +33,7 @@ type Hardware struct {
 	Components []ComponentFacts          `json:"components,omitempty"`
 	Timing     Timing                    `json:"timing,omitzero"`
 	NoMerge    []NoMerge                 `json:"no_merge,omitempty"`
+	Facts      map[string]Number         `json:"facts,omitempty"` // other numbers: form.width_mm, rails.count
 }
 
 // Identity is how a device of this entry names itself.
@@ -108,6 +109,7 @@ type Baseline struct {
 	Match      BaselineMatch       `json:"match"`
 	Components []BaselineComponent `json:"components"` // in file order
 	NoMerge    [][2]string         `json:"no_merge,omitempty"`
+	NotActedOn []string            `json:"not_acted_on,omitempty"` // decoded, without effect in this version: trust, hop …
 	Digest     Digest              `json:"digest"`
 }
 
