@@ -1,0 +1,298 @@
+package apply
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+const (
+	// leaseTime is how long a lease lasts without a heartbeat: long enough for three heartbeats to be missed, short enough
+	// that a person who takes over from a dead host waits no longer than a coffee machine takes.
+	leaseTime = 60 * time.Second
+	// heartbeat renews a lease three times in its life.
+	heartbeat = leaseTime / 3
+)
+
+// Holder is who holds a lease.
+type Holder struct {
+	Operator string `json:"operator"` // name of the person or service
+	Host     string `json:"host"`
+	PID      int    `json:"pid"`
+	Space    string `json:"space,omitempty"` // process number space, where the system has such: equal host names are not enough
+}
+
+// ThisProcess is the Holder of the running process on behalf of operator.
+func ThisProcess(operator string) Holder {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	space, _ := os.Readlink("/proc/self/ns/pid") // absent outside Linux: then the host name alone decides
+	return Holder{Operator: operator, Host: host, PID: os.Getpid(), Space: space}
+}
+
+// String names the holder for people.
+func (h Holder) String() string {
+	return fmt.Sprintf("%s on %s (process %d)", h.Operator, h.Host, h.PID)
+}
+
+// Lease is the right to change one thing, for a while.
+type Lease struct {
+	Name    string    `json:"name"` // node/a01-n1, rack/a01
+	Holder  Holder    `json:"holder"`
+	Token   uint64    `json:"token"` // fencing token: rises with every acquisition and every break
+	Since   time.Time `json:"since"`
+	Expires time.Time `json:"expires"`
+}
+
+// Break is a lease that a person took away from its holder.
+type Break struct {
+	Lease  Lease     `json:"lease"`
+	By     Holder    `json:"by"`
+	Reason string    `json:"reason"`
+	At     time.Time `json:"at"`
+}
+
+// LockedError says who holds what was wanted.
+type LockedError struct{ Lease Lease }
+
+// Error tells the second operator who the first is.
+func (e *LockedError) Error() string {
+	return fmt.Sprintf("%s is held by %s since %s", e.Lease.Name, e.Lease.Holder, e.Lease.Since.Format("2006-01-02 15:04:05 MST"))
+}
+
+// Locks are the leases of one installation, shared by every process that uses the same folder. The clocks of hosts that share
+// one must agree within the minute.
+type Locks struct {
+	store leaseStore
+	alive func(Holder) bool // whether a process of this host still runs
+}
+
+// leaseTable is what a store holds.
+type leaseTable struct {
+	Token  uint64
+	Leases map[string]Lease
+	Breaks map[string]Break
+}
+
+// leaseStore keeps a leaseTable. update runs f while nobody else's does, and keeps what f changed unless f fails.
+type leaseStore interface {
+	update(names []string, f func(*leaseTable) error) error
+	list() ([]Lease, error)
+}
+
+// NewLocks keeps leases as files in dir.
+func NewLocks(dir string) *Locks { return &Locks{store: &dirStore{dir: dir}, alive: processAlive} }
+
+// NewMemoryLocks keeps leases in memory, for several loops within one process.
+func NewMemoryLocks() *Locks { return &Locks{store: &memoryStore{}, alive: processAlive} }
+
+// processAlive says false only of a process of this very host and number space that is certainly gone.
+func processAlive(h Holder) bool {
+	me := ThisProcess("")
+	if h.Host != me.Host || h.Space != me.Space {
+		return true
+	}
+	p, err := os.FindProcess(h.PID)
+	if err != nil {
+		return true
+	}
+	err = p.Signal(signalZero)
+	return !errors.Is(err, os.ErrProcessDone)
+}
+
+// Acquire takes all the named leases or none, under one token above every token given out before and above floor, and keeps
+// them alive until Release. Who is too late gets a *LockedError. A lease that ran out, or whose process on this host is gone,
+// is taken over.
+func (l *Locks) Acquire(who Holder, names []string, floor uint64) (*Held, error) {
+	names = slices.Compact(slices.Sorted(slices.Values(names))) // one total order
+	h := &Held{locks: l, names: names, lost: make(chan struct{}), quit: make(chan struct{})}
+	err := l.store.update(names, func(t *leaseTable) error {
+		now := time.Now().UTC()
+		for _, name := range names {
+			if cur, ok := t.Leases[name]; ok && now.Before(cur.Expires) && l.alive(cur.Holder) {
+				return &LockedError{cur}
+			}
+		}
+		t.Token = max(t.Token, floor) + 1
+		h.token, h.until = t.Token, now.Add(leaseTime)
+		for _, name := range names {
+			t.Leases[name] = Lease{Name: name, Holder: who, Token: t.Token, Since: now, Expires: h.until}
+			if b, ok := t.Breaks[name]; ok {
+				h.breaks = append(h.breaks, b)
+			}
+		}
+		return nil
+	})
+	var locked *LockedError
+	if errors.As(err, &locked) {
+		return nil, step.Fail(step.Internal, err, fmt.Sprintf("Wait until that run ends. If %s is certainly gone, run\n\n    "+
+			"metalwright unlock %s --reason TEXT", locked.Lease.Holder.Operator, locked.Lease.Name))
+	}
+	if err != nil {
+		return nil, step.Fail(step.Internal, fmt.Errorf("take leases: %w", err), "")
+	}
+	h.beat.Go(h.keep)
+	return h, nil
+}
+
+// Break takes a lease away from whoever holds it, for a reason that the next run journals. The holder's token is fenced off:
+// it stops before its next side effect.
+func (l *Locks) Break(name string, by Holder, reason string) (Lease, error) {
+	if reason == "" {
+		return Lease{}, errors.New("break lease " + name + ": a reason is needed")
+	}
+	var was Lease
+	err := l.store.update([]string{name}, func(t *leaseTable) error {
+		cur, ok := t.Leases[name]
+		if !ok {
+			return errors.New("nobody holds it")
+		}
+		was = cur
+		delete(t.Leases, name)
+		t.Token++
+		t.Breaks[name] = Break{Lease: cur, By: by, Reason: reason, At: time.Now().UTC()}
+		return nil
+	})
+	if err != nil {
+		return Lease{}, fmt.Errorf("break lease %s: %w", name, err)
+	}
+	return was, nil
+}
+
+// List gives the leases that are held, sorted by name; some may have run out.
+func (l *Locks) List() ([]Lease, error) { return l.store.list() }
+
+// Held is a set of leases that this process holds.
+type Held struct {
+	locks  *Locks
+	names  []string
+	token  uint64
+	breaks []Break
+
+	mu    sync.Mutex
+	until time.Time // to then the leases are certainly ours
+	gone  error
+	lost  chan struct{}
+	quit  chan struct{}
+	once  sync.Once
+	beat  sync.WaitGroup
+}
+
+// Token is the fencing token that every journal line carries.
+func (h *Held) Token() uint64 { return h.token }
+
+// Breaks are the leases among these that a person broke and no run has journalled yet: what they covered has to be looked at
+// anew. Call Journalled once they are on record.
+func (h *Held) Breaks() []Break { return h.breaks }
+
+// Journalled forgets the breaks.
+func (h *Held) Journalled() error {
+	if len(h.breaks) == 0 {
+		return nil
+	}
+	return h.locks.store.update(h.names, func(t *leaseTable) error {
+		for _, b := range h.breaks {
+			delete(t.Breaks, b.Lease.Name)
+		}
+		return nil
+	})
+}
+
+// Lost is closed when the leases are no longer ours.
+func (h *Held) Lost() <-chan struct{} { return h.lost }
+
+// Check says whether the leases are ours at this moment, by looking: a process that was stopped for minutes finds out here
+// that somebody else went on. It is called before every side effect.
+func (h *Held) Check() error { return h.renew() }
+
+// renew extends the leases if they are still ours.
+func (h *Held) renew() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.gone != nil {
+		return h.gone
+	}
+	var taken error
+	now := time.Now().UTC()
+	err := h.locks.store.update(h.names, func(t *leaseTable) error {
+		for _, name := range h.names {
+			cur, ok := t.Leases[name]
+			switch {
+			case !ok:
+				taken = fmt.Errorf("lease %s was broken", name)
+			case cur.Token != h.token:
+				taken = fmt.Errorf("lease %s was taken over by %s", name, cur.Holder)
+			default:
+				cur.Expires = now.Add(leaseTime)
+				t.Leases[name] = cur
+				continue
+			}
+			return taken
+		}
+		return nil
+	})
+	switch {
+	case taken != nil:
+		err = taken
+	case err == nil:
+		h.until = now.Add(leaseTime)
+		return nil
+	case now.Before(h.until):
+		return nil // the disk did not let us renew, but the lease still holds
+	}
+	h.gone = step.Fail(step.Internal, fmt.Errorf("the right to change these nodes is lost: %w", err),
+		"Nothing more was changed. Run metalwright apply again when the other run has ended.")
+	close(h.lost)
+	return h.gone
+}
+
+// keep is the heartbeat.
+func (h *Held) keep() {
+	t := time.NewTicker(heartbeat)
+	defer t.Stop()
+	for {
+		select {
+		case <-h.quit:
+			return
+		case <-t.C:
+			if h.renew() != nil {
+				return
+			}
+		}
+	}
+}
+
+// Release gives the leases back and ends the heartbeat. It may be called twice.
+func (h *Held) Release() error {
+	first := false
+	h.once.Do(func() { close(h.quit); first = true })
+	h.beat.Wait()
+	if !first {
+		return nil
+	}
+	err := h.locks.store.update(h.names, func(t *leaseTable) error {
+		for _, name := range h.names {
+			if t.Leases[name].Token == h.token {
+				delete(t.Leases, name)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("release leases: %w", err)
+	}
+	return nil
+}
+
+// abandon ends the heartbeat and leaves the leases as a killed process does. For tests.
+func (h *Held) abandon() {
+	h.once.Do(func() { close(h.quit) })
+	h.beat.Wait()
+}
