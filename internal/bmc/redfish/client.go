@@ -63,6 +63,9 @@ type Client struct {
 	etag   etagState
 	quirks atomic.Pointer[Set]
 	slow   atomic.Bool // R72
+
+	pushLock chan struct{} // one push at a time (R36, R49); guards lastPush
+	lastPush time.Time
 }
 
 // New makes a Client. Nothing is sent before the first request.
@@ -81,6 +84,7 @@ func New(o Options) (*Client, error) {
 	c := &Client{
 		opt: o, wire: newWire(base, o.Dial, v), limit: newLimiter(o.MaxInFlight), attempts: o.Attempts,
 		redact: &redactor{next: o.Redact}, login: make(chan struct{}, 1), rootLock: make(chan struct{}, 1),
+		pushLock: make(chan struct{}, 1),
 	}
 	if c.attempts == nil {
 		c.attempts = &Attempts{}

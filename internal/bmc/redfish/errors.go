@@ -86,6 +86,9 @@ func (e *Error) Unwrap() error {
 
 // Class gives the engine's failure class.
 func (e *Error) Class() step.Class {
+	if errors.Is(e.Err, ErrSentUnknown) {
+		return step.Transient
+	}
 	switch e.Kind {
 	case Unreachable, TimedOut:
 		return step.Unreachable
@@ -139,6 +142,9 @@ func (e *Error) advice() string {
 	var u *UntrustedError
 	if errors.As(e.Err, &u) {
 		return u.advice()
+	}
+	if errors.Is(e.Err, ErrSentUnknown) {
+		return "Nothing was repeated. The next run reads the device first and goes on from what it finds."
 	}
 	if a := adviceOfKind[e.Kind]; a != "" {
 		return a
