@@ -1,0 +1,195 @@
+blueprint {
+  name     = "lab-1rack"
+  version  = "1.0.0"
+  summary  = "One rack with a node of each of six vendors' BMC dialects: the demonstration"
+  requires = { metalwright = "~> 0.1" }
+}
+
+rack "lab" {
+  site  = site.lab
+  model = hw.rack.eia_48u
+  power {
+    feeds       = 2
+    contract_kw = 60
+  }
+}
+
+# The service node: firmware, settings and a local volume in one host reset.
+node "dell" {
+  hardware = hw.server.dell_r750
+  at       = { rack = rack.lab, u = 1 }
+  role     = "service"
+  power    = "On"
+  bmc {
+    username   = var.bmc_username
+    credential = secret(var.bmc_credential)
+  }
+  bios {
+    profile    = hw.server.dell_r750.bios.virtualisation
+    attributes = { AcPwrRcvryUserDelay = 240 } # staggers the racks of a room after a power cut
+  }
+  boot {
+    mode  = "UEFI"
+    order = ["Hdd", "Pxe"]
+  }
+  disks {
+    volume "boot" {
+      raid = "RAID1"
+      drives {
+        count      = 2
+        controller = "BOSS"
+      }
+    }
+  }
+}
+
+node "lenovo" {
+  hardware = hw.server.lenovo_sr670_v2
+  at       = { rack = rack.lab, u = 3 }
+  role     = "worker"
+  power    = "On"
+  bmc {
+    username   = var.bmc_username
+    credential = secret(var.bmc_credential)
+  }
+  bios {
+    profile = hw.server.lenovo_sr670_v2.bios.training
+  }
+  boot {
+    order = ["Hdd", "Pxe"]
+  }
+  disks {
+    volume "boot" {
+      raid = "RAID1"
+      drives {
+        count      = 2
+        controller = "M.2"
+      }
+    }
+  }
+}
+
+node "hpe" {
+  hardware = hw.server.hpe_dl380a_gen11 # height unknown: room is left above it
+  at       = { rack = rack.lab, u = 6 }
+  role     = "worker"
+  power    = "On"
+  bmc {
+    username   = var.bmc_username
+    credential = secret(var.bmc_credential)
+  }
+  bios {
+    profile = hw.server.hpe_dl380a_gen11.bios.inference
+  }
+  boot {
+    order = ["Hdd", "Pxe"]
+  }
+  disks {
+    volume "data" {
+      raid = "RAID1"
+      drives {
+        count      = 2
+        min_size   = "6TB"
+        controller = "MR416i"
+      }
+    }
+  }
+}
+
+node "smc" {
+  hardware = hw.server.sys_821ge_tnhr
+  at       = { rack = rack.lab, u = 11 }
+  role     = "worker"
+  power    = "On"
+  bmc {
+    username   = var.bmc_username
+    credential = secret(var.bmc_credential)
+  }
+  bios {
+    profile = hw.server.sys_821ge_tnhr.bios.training
+  }
+  boot {
+    order = ["Hdd", "Pxe"]
+  }
+  disks {
+    volume "boot" {
+      raid = "RAID1"
+      drives {
+        count      = 2
+        controller = "SAS3908"
+      }
+    }
+  }
+}
+
+node "dgx" {
+  hardware = hw.server.dgx_h100
+  at       = { rack = rack.lab, u = 19 }
+  role     = "worker"
+  power    = "On"
+  bmc {
+    username   = var.bmc_username
+    credential = secret(var.bmc_credential)
+  }
+  bios { # its boot order is not managed: correcting it is unsafe on this platform
+    profile = hw.server.dgx_h100.bios.training
+  }
+}
+
+node "gb200" {
+  hardware = hw.server.gb200_compute_tray
+  at       = { rack = rack.lab, u = 27 }
+  role     = "worker"
+  power    = "On"
+  bmc {
+    username   = var.bmc_username
+    credential = secret(var.bmc_credential)
+  }
+  bios {
+    profile = hw.server.gb200_compute_tray.bios.training
+  }
+  boot {
+    order = ["Hdd", "Pxe"]
+  }
+}
+
+firmware "dell" {
+  targets  = node.dell
+  baseline = fw.dell_r750["2026.11"]
+}
+
+firmware "lenovo" {
+  targets  = node.lenovo
+  baseline = fw.lenovo_sr670_v2["2026.11"]
+}
+
+firmware "hpe" {
+  targets  = node.hpe
+  baseline = fw.hpe_dl380a_gen11["2026.11"]
+}
+
+firmware "smc" {
+  targets  = node.smc
+  baseline = fw.sys_821ge_tnhr["2026.11"]
+}
+
+firmware "dgx" {
+  targets  = node.dgx
+  baseline = fw.dgx_h100["2026.11"]
+}
+
+firmware "gb200" {
+  targets  = node.gb200
+  baseline = fw.gb200_compute_tray["2026.11"]
+}
+
+acceptance "handover" {
+  targets       = [node.smc, node.dgx]
+  gpus_per_node = 8
+}
+
+check "fits" {
+  phase   = "plan"
+  assert  = rack.lab.used_u <= rack.lab.model.u
+  message = "The rack is over its U space."
+}
