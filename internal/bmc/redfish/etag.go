@@ -46,7 +46,9 @@ func (f tagForm) of(given, body string) string {
 	return given
 }
 
-func bare(tag string) string { return strings.Trim(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`) }
+func bare(tag string) string {
+	return strings.Trim(strings.TrimPrefix(strings.TrimSpace(tag), "W/"), `"`)
+}
 
 // etagState remembers how this BMC wants If-Match.
 type etagState struct {

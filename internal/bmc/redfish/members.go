@@ -284,7 +284,7 @@ func (c *Client) expandQuery(ctx context.Context) (string, bool) {
 	c.expand.mu.Lock()
 	off := c.expand.off
 	c.expand.mu.Unlock()
-	if q := c.quirks.Load(); off || q != nil && q.Has("R40") {
+	if q := c.quirks.Load(); off || q != nil && q.Does(NoExpand) {
 		return "", false
 	}
 	root, err := c.Root(ctx)

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/textproto"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/metalwright/metalwright/internal/rack"
@@ -131,7 +132,7 @@ func (c *Client) takePush(ctx context.Context) error {
 		return err
 	}
 	q := c.quirks.Load()
-	if q == nil || !q.Has("R49") || c.lastPush.IsZero() {
+	if q == nil || !q.Does(PushGap) || c.lastPush.IsZero() {
 		return nil
 	}
 	if err := sleep(ctx, pushGap-time.Since(c.lastPush)); err != nil {
@@ -179,6 +180,7 @@ func fileName(img Image) string {
 
 // checked hands out the image and gives its last byte only when the digest is right.
 type checked struct {
+	mu   sync.Mutex // the transport may still read when the answer is there
 	r    io.Reader
 	left int64
 	sum  hash.Hash
@@ -189,6 +191,8 @@ type checked struct {
 var errWrongImage = errors.New("the file does not have the size or digest it should have")
 
 func (k *checked) bad() error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	if errors.Is(k.err, io.EOF) {
 		return nil
 	}
@@ -196,6 +200,8 @@ func (k *checked) bad() error {
 }
 
 func (k *checked) Read(p []byte) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	switch {
 	case k.err != nil:
 		return 0, k.err

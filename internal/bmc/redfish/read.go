@@ -68,7 +68,7 @@ func (c *Client) Root(ctx context.Context) (*Resource, error) {
 		return nil, err
 	}
 	c.root.Store(r)
-	c.adopt(QuirksOf(identityOfRoot(r.Obj)))
+	c.adopt(Quirks(identityOfRoot(r.Obj)))
 	return r, nil
 }
 

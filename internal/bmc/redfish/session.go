@@ -362,7 +362,7 @@ func (c *Client) refused(ctx context.Context, a answer, uri string) error {
 		return c.endLogins(uri, a)
 	}
 	wait := secondLoginWait
-	if q := c.quirks.Load(); q != nil && q.Has("R73") {
+	if q := c.quirks.Load(); q != nil && q.Does(SlowRelogin) {
 		wait = 10 * time.Second
 	}
 	if err := sleep(ctx, wait); err != nil {
