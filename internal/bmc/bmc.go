@@ -1,0 +1,260 @@
+// Package bmc is the driver: every verb that is said to a management controller, and every look at what came of it.
+//
+// Towards the apply loop it offers Check and Act. Check reads and never changes the device. Act changes it once, and tells
+// the journal before the side effect and right after it. Truth is the value that is read again: a task's state is a hint, and
+// "accepted" is never "done".
+//
+// After Act, and with the Op that Act recorded, Check says Working for as long as something may still be happening, Staged
+// when the change waits for its activation, and Ready with a Note when what was begun has ended without effect: then it may
+// be tried again.
+package bmc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/metalwright/metalwright/internal/bmc/redfish"
+	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+// Endpoint says where one node's BMC is and how to be let in.
+type Endpoint struct {
+	URL    string // https://10.20.8.11
+	System string // id or path of the host system; empty = the only one that can be reset
+	Trust  redfish.Trust
+	Login  func(context.Context) (user, pass string, err error)              // asked when a session is needed, never stored
+	Dial   func(ctx context.Context, network, addr string) (net.Conn, error) // nil = the net package's
+}
+
+// Options tune a driver. The zero value is right, except that firmware steps need Images.
+type Options struct {
+	// Images opens a firmware file by the name that the baseline gives it. What it returns is closed if it is an io.Closer.
+	Images func(file string) (io.ReaderAt, int64, error)
+	// ImageURL says where the BMC itself can fetch a firmware file, for BMCs that take no push; nil = nowhere.
+	ImageURL func(file string) (string, error)
+	// Pace is the pause between two looks inside one Act; 0 means 2 s.
+	Pace time.Duration
+	// MaxInFlight bounds concurrent reads on one BMC; 0 leaves it to the core.
+	MaxInFlight int
+	Log         *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Pace <= 0 {
+		o.Pace = 2 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// client is what the driver needs of the raw core; *redfish.Client satisfies it.
+type client interface {
+	Get(ctx context.Context, uri string) (*redfish.Resource, error)
+	Members(ctx context.Context, uri string) ([]*redfish.Resource, []redfish.Problem, error)
+	Patch(ctx context.Context, uri string, body any, opt redfish.PatchOptions) (*redfish.Response, error)
+	Post(ctx context.Context, uri string, body any) (*redfish.Response, error)
+	PostUnless(ctx context.Context, uri string, body any, reached func(context.Context) (bool, error)) (*redfish.Response, error)
+	MemberURIs(ctx context.Context, uri string) ([]string, []redfish.Problem, error)
+	PushRaw(ctx context.Context, uri string, img redfish.Image) (*redfish.Response, error)
+	Push(ctx context.Context, uri string, img redfish.Image, params any) (*redfish.Response, error)
+}
+
+// Driver acts on one node. It is safe for concurrent use; what it changes goes through one queue per BMC.
+type Driver struct {
+	c      *conn
+	system string
+	opt    Options
+	close  func(context.Context) error
+}
+
+// Open gives a driver for one node with a session of its own. Who acts on several nodes uses a Pool, so that nodes behind one
+// BMC share session and queue. Nothing is sent before the first Check, Act or Survey. Close it.
+func Open(ctx context.Context, ep Endpoint, opt Options) (*Driver, error) {
+	return NewPool().Open(ctx, ep, opt)
+}
+
+// Close gives the driver back; the last one of a BMC logs the session out. It may be called more than once.
+func (d *Driver) Close(ctx context.Context) error { return d.close(ctx) }
+
+// Check says how a step stands. It never changes the device. op is what Act recorded for this step, or nil.
+func (d *Driver) Check(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
+	st, err := d.check(ctx, s, op)
+	if err != nil {
+		return st, fmt.Errorf("check %s on %s: %w", s.Kind, s.Node, classed(err))
+	}
+	return st, nil
+}
+
+func (d *Driver) check(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
+	switch s.Kind {
+	case step.Power:
+		return d.checkPower(ctx, s, op)
+	case step.BIOS:
+		return d.checkBIOS(ctx, s, op)
+	case step.BootOrder:
+		return d.checkBootOrder(ctx, s, op)
+	case step.BootOnce:
+		return d.checkBootOnce(ctx, s, op)
+	case step.Volume:
+		return d.checkVolume(ctx, s, op)
+	case step.Firmware:
+		return d.checkFirmware(ctx, s, op)
+	case step.Media:
+		return d.checkMedia(ctx, s, op)
+	case step.Reset:
+		return d.checkReset(ctx, s, op)
+	default:
+		return step.State{}, unsupported("step kind %q", s.Kind)
+	}
+}
+
+// Act makes the change of a step once. record is called before the side effect with the baseline, and again with the handle
+// right after the answer. A step that is done or accepted already is left alone, so acting twice equals acting once.
+func (d *Driver) Act(ctx context.Context, s step.Step, record func(step.Op) error) error {
+	release, err := d.c.take(ctx)
+	if err != nil {
+		return fmt.Errorf("wait for the queue of %s: %w", s.Node, err)
+	}
+	defer release()
+	if err := d.act(ctx, &act{d: d, s: s, record: record}); err != nil {
+		return fmt.Errorf("%s on %s: %w", s.Kind, s.Node, classed(err))
+	}
+	return nil
+}
+
+func (d *Driver) act(ctx context.Context, a *act) error {
+	switch a.s.Kind {
+	case step.Power:
+		return d.actPower(ctx, a)
+	case step.BIOS:
+		return d.actBIOS(ctx, a)
+	case step.BootOrder:
+		return d.actBootOrder(ctx, a)
+	case step.BootOnce:
+		return d.actBootOnce(ctx, a)
+	case step.Volume:
+		return d.actVolume(ctx, a)
+	case step.Firmware:
+		return d.actFirmware(ctx, a)
+	case step.Media:
+		return d.actMedia(ctx, a)
+	case step.Reset:
+		return d.actReset(ctx, a)
+	default:
+		return unsupported("step kind %q", a.s.Kind)
+	}
+}
+
+// act is one Act under way: the step, and what the journal has been told.
+type act struct {
+	d      *Driver
+	s      step.Step
+	record func(step.Op) error
+	op     step.Op
+}
+
+// intend tells the journal what is about to happen. Nothing is sent to the device when it returns an error.
+func (a *act) intend(baseline step.Facts) error {
+	a.op = step.Op{Step: a.s.ID, Baseline: baseline, Started: time.Now()}
+	return a.tell()
+}
+
+// sent tells the journal that the device has answered, and by which handle the change can be followed.
+func (a *act) sent(handle string) error {
+	a.op.Sent = true
+	if handle != "" {
+		a.op.Handle = handle
+	}
+	return a.tell()
+}
+
+// note adds a fact to the baseline, so that it outlives this process.
+func (a *act) note(key string, value any) error {
+	a.op.Baseline[key] = value
+	return a.tell()
+}
+
+func (a *act) tell() error {
+	op := a.op
+	op.Baseline = make(step.Facts, len(a.op.Baseline))
+	for k, v := range a.op.Baseline {
+		op.Baseline[k] = v
+	}
+	if err := a.record(op); err != nil {
+		return step.Fail(step.Internal, fmt.Errorf("record the operation: %w", err),
+			"Make room for the journal, then run the same command again.")
+	}
+	return nil
+}
+
+// begun is Act's first look: proceed is false when there is nothing left to do, or nothing that may be done.
+func (a *act) begun(ctx context.Context) (proceed bool, err error) {
+	st, err := a.d.check(ctx, a.s, nil)
+	if err != nil {
+		return false, err
+	}
+	switch st.Standing {
+	case step.Ready:
+		return true, nil
+	case step.Moved:
+		return false, moved("%s", st.Note)
+	case step.Unknown:
+		return false, step.Fail(step.Transient, fmt.Errorf("the device does not say how it stands: %s", st.Note), "")
+	default: // Done, Staged, Working: accepted already
+		return false, nil
+	}
+}
+
+// pause waits between two looks.
+func (d *Driver) pause(ctx context.Context, times int) error {
+	t := time.NewTimer(time.Duration(times) * d.opt.Pace)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+func unsupported(format string, args ...any) error {
+	return step.Fail(step.Unsupported, fmt.Errorf("this BMC does not offer "+format, args...),
+		"Take this out of the blueprint for this node, or do it by hand.")
+}
+
+func moved(format string, args ...any) error {
+	return step.Fail(step.HasMoved, fmt.Errorf("the device is not as planned: "+format, args...), "Plan again.")
+}
+
+func rejected(format string, args ...any) error {
+	return step.Fail(step.Rejected, fmt.Errorf(format, args...), "")
+}
+
+func transient(advice, format string, args ...any) error {
+	return step.Fail(step.Transient, fmt.Errorf(format, args...), advice)
+}
+
+// classed gives an error that carries no class one: cancellation and what nobody classed are transient.
+func classed(err error) error {
+	var f *step.Failure
+	if errors.As(err, &f) {
+		return err
+	}
+	return step.Fail(step.Transient, err, "")
+}
+
+// state is a shorthand; no percentage is known.
+func state(s step.Standing, seen step.Facts, format string, args ...any) step.State {
+	return step.State{Standing: s, Percent: -1, Note: fmt.Sprintf(format, args...), Seen: seen}
+}
+
+// Stats is what the session of this BMC has cost so far.
+func (d *Driver) Stats() rack.Stats { return d.c.stats() }

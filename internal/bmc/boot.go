@@ -1,0 +1,270 @@
+package bmc
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/metalwright/metalwright/internal/bmc/redfish"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+// bootView is the boot setup of one host: what runs, and where a change of it is to be written.
+type bootView struct {
+	vitals
+	boot    redfish.Object // of the system
+	set     string         // path of the settings object, when the system has one
+	pending redfish.Object // its Boot
+}
+
+func (d *Driver) bootView(ctx context.Context, s step.Step) (bootView, error) {
+	v, err := d.vitals(ctx, s, false)
+	if err != nil {
+		return bootView{}, err
+	}
+	b := bootView{vitals: v, boot: v.system.Obj("Boot"), set: v.system.Link("@Redfish.Settings", "SettingsObject")}
+	if b.boot == nil {
+		return b, unsupported("boot settings")
+	}
+	if b.set == "" {
+		return b, nil
+	}
+	r, err := d.c.rf.Get(ctx, b.set)
+	if redfish.IsNotFound(err) {
+		b.set = ""
+		return b, nil
+	}
+	if err != nil {
+		return b, fmt.Errorf("read the pending boot settings: %w", err)
+	}
+	b.pending = r.Obj.Obj("Boot")
+	return b, nil
+}
+
+// place is where a property of Boot is written: the settings object when it holds the property (R33), else the system.
+func (b bootView) place(property string) string {
+	if b.set != "" && b.pending.Has(property) {
+		return b.set
+	}
+	return b.path
+}
+
+// ordered tells whether an order is as wanted. New options may follow; where the firmware drops or re-adds entries by itself,
+// first entry and members decide (R60).
+func ordered(have, want []string, asSet bool) bool {
+	if len(want) == 0 {
+		return true
+	}
+	if asSet {
+		return len(have) > 0 && have[0] == want[0] &&
+			!slices.ContainsFunc(want, func(w string) bool { return !slices.Contains(have, w) })
+	}
+	return len(have) >= len(want) && slices.Equal(have[:len(want)], want)
+}
+
+// aliasOf is another spelling of a boot mode.
+func sameMode(want, have string) bool {
+	if want == "" || have == "" {
+		return true
+	}
+	return strings.EqualFold(want, have) || strings.EqualFold(want, "Legacy") && strings.EqualFold(have, "BIOS")
+}
+
+func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
+	t, err := d.traits(ctx)
+	if err != nil {
+		return step.State{}, err
+	}
+	b, err := d.bootView(ctx, s)
+	if err != nil {
+		return step.State{}, err
+	}
+	want, mode := stringsOf(s.Want["order"]), textOf(s.Want["mode"])
+	have := b.boot.Strs("BootOrder")
+	seen := step.Facts{"order": have, "mode": b.boot.Str("BootSourceOverrideMode")}
+	jobs, err := d.bootJobs(ctx)
+	if err != nil {
+		return step.State{}, err
+	}
+	right := ordered(have, want, t.orderAsSet) && sameMode(mode, b.boot.Str("BootSourceOverrideMode"))
+	pend := b.pending.Strs("BootOrder")
+	switch {
+	case right && len(jobs) == 0 && (len(pend) == 0 || ordered(pend, want, t.orderAsSet)):
+		return state(step.Done, seen, ""), nil
+	case len(jobs) > 0 && jobs[0].phase == phaseRunning:
+		return state(step.Working, seen, "the boot order is being applied"), nil
+	case right && len(jobs) > 0: // shown before it is real, as settings are (R55)
+		return state(step.Staged, seen, "the boot order waits for a reset"), nil
+	case len(pend) > 0 && !slices.Equal(pend, have) && ordered(pend, want, t.orderAsSet):
+		return state(step.Staged, seen, "the boot order waits for a reset"), nil
+	}
+	if op != nil && op.Sent {
+		if b.posting() {
+			return state(step.Working, seen, "the host is starting (%s)", b.progress), nil
+		}
+		if op.Handle != "" {
+			switch w := d.follow(ctx, op.Handle); w.phase {
+			case phaseWaiting:
+				return state(step.Staged, seen, "%s", w.said), nil
+			case phaseRunning:
+				return state(step.Working, seen, "%s", w.said), nil
+			case phaseUnknown, phaseDone, phaseFailed:
+			}
+		}
+		return state(step.Ready, seen, "the boot order is still %s", strings.Join(have, ", ")), nil
+	}
+	if was := stringsOf(s.Expect["order"]); len(was) > 0 && !ordered(have, was, t.orderAsSet) && !ordered(pend, was, t.orderAsSet) {
+		return state(step.Moved, seen, "the boot order is %s, planned from %s", strings.Join(have, ", "), strings.Join(was, ", ")), nil
+	}
+	return state(step.Ready, seen, ""), nil
+}
+
+// bootJobs are the live jobs that change the boot order, on BMCs that keep a job queue.
+func (d *Driver) bootJobs(ctx context.Context) ([]work, error) {
+	l, err := d.layout(ctx)
+	if err != nil || l.jobs == "" {
+		return nil, err
+	}
+	all, err := d.works(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(w work) bool {
+		return !w.live() || w.update || !strings.Contains(strings.ToLower(w.kind), "boot")
+	}), nil
+}
+
+func (d *Driver) actBootOrder(ctx context.Context, a *act) error {
+	t, err := d.traits(ctx)
+	if err != nil {
+		return err
+	}
+	if t.orderNever {
+		return step.Fail(step.Unsupported, fmt.Errorf("this platform must not have its boot order changed from outside"),
+			"Set the boot order in its own setup; it is reported as drift until then.")
+	}
+	if proceed, err := a.begun(ctx); !proceed {
+		return err
+	}
+	b, err := d.bootView(ctx, a.s)
+	if err != nil {
+		return err
+	}
+	order := stringsOf(a.s.Want["order"])
+	if have := b.boot.Strs("BootOrder"); len(have) > 0 {
+		for _, o := range order {
+			if !slices.Contains(have, o) && !slices.Contains(b.pending.Strs("BootOrder"), o) {
+				return moved("it has no boot option %s any more", o) // R59
+			}
+		}
+		for _, o := range have { // what nobody named stays, behind
+			if !slices.Contains(order, o) {
+				order = append(order, o)
+			}
+		}
+	}
+	boot := map[string]any{"BootOrder": order}
+	if m := textOf(a.s.Want["mode"]); m != "" && !sameMode(m, b.boot.Str("BootSourceOverrideMode")) { // R25
+		boot["BootSourceOverrideMode"] = m
+	}
+	if err := a.intend(b.facts()); err != nil {
+		return err
+	}
+	r, err := d.patch(ctx, a.s, b.place("BootOrder"), map[string]any{"Boot": boot})
+	if err != nil {
+		return fmt.Errorf("set the boot order: %w", err)
+	}
+	return a.sent(r.Handle())
+}
+
+// targetsOf lists the spellings of one boot source, best first.
+func targetsOf(want string, usbCd bool) []string {
+	switch want {
+	case "Cd":
+		if usbCd {
+			return []string{"UsbCd", "Cd"} // R28
+		}
+		return []string{"Cd", "UsbCd"}
+	case "UsbCd":
+		return []string{"UsbCd", "Cd"}
+	default:
+		return []string{want}
+	}
+}
+
+// bootTargets is what the override may be: of the system, else of its settings object (a DGX lists them there only).
+func (b bootView) targets() []string {
+	const key = "BootSourceOverrideTarget@Redfish.AllowableValues"
+	if l := b.boot.Strs(key); len(l) > 0 {
+		return l
+	}
+	return b.pending.Strs(key)
+}
+
+func (d *Driver) checkBootOnce(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
+	b, err := d.bootView(ctx, s)
+	if err != nil {
+		return step.State{}, err
+	}
+	want, mode := textOf(s.Want["target"]), textOf(s.Want["mode"])
+	armed := func(boot redfish.Object) bool {
+		return boot.Str("BootSourceOverrideEnabled") == "Once" &&
+			slices.Contains(targetsOf(want, false), boot.Str("BootSourceOverrideTarget")) &&
+			sameMode(mode, boot.Str("BootSourceOverrideMode"))
+	}
+	seen := step.Facts{"target": b.boot.Str("BootSourceOverrideTarget"), "enabled": b.boot.Str("BootSourceOverrideEnabled"),
+		"mode": b.boot.Str("BootSourceOverrideMode")}
+	switch {
+	case armed(b.boot), b.set != "" && b.pending.Has("BootSourceOverrideTarget") && armed(b.pending):
+		return state(step.Done, seen, ""), nil
+	case op != nil && op.Sent && b.boot.Str("BootSourceOverrideEnabled") != "Once" && b.hostMoved(op.Baseline):
+		return state(step.Done, seen, "the host has started since: the one-time boot was used"), nil
+	}
+	was, now := textOf(s.Expect["target"]), b.boot.Str("BootSourceOverrideTarget")
+	if was != "" && was != now && b.boot.Str("BootSourceOverrideEnabled") != "Disabled" && now != "None" {
+		return state(step.Moved, seen, "a one-time boot from %s is set, planned from %s", now, was), nil
+	}
+	return state(step.Ready, seen, ""), nil
+}
+
+func (d *Driver) actBootOnce(ctx context.Context, a *act) error {
+	if proceed, err := a.begun(ctx); !proceed {
+		return err
+	}
+	t, err := d.traits(ctx)
+	if err != nil {
+		return err
+	}
+	b, err := d.bootView(ctx, a.s)
+	if err != nil {
+		return err
+	}
+	want := textOf(a.s.Want["target"])
+	target := want
+	if allowed := b.targets(); len(allowed) > 0 {
+		if target = firstOf(allowed, targetsOf(want, t.usbCd)...); target == "" {
+			return unsupported("a one-time boot from %s (it lists %s)", want, strings.Join(allowed, ", "))
+		}
+	}
+	boot := map[string]any{"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": target} // R26: both, every time
+	mode, have := textOf(a.s.Want["mode"]), b.boot.Str("BootSourceOverrideMode")
+	if mode == "" {
+		mode = have
+	}
+	shown := b.boot.Has("BootSourceOverrideMode") || b.pending.Has("BootSourceOverrideMode") // R27
+	if mode != "" && shown && (!t.leanBoot || mode != have) {                                // R25, R32
+		boot["BootSourceOverrideMode"] = mode
+	}
+	if t.fullBoot && boot["BootSourceOverrideMode"] == nil && shown {
+		boot["BootSourceOverrideMode"] = "UEFI"
+	}
+	if err := a.intend(b.facts()); err != nil {
+		return err
+	}
+	r, err := d.patch(ctx, a.s, b.place("BootSourceOverrideTarget"), map[string]any{"Boot": boot})
+	if err != nil {
+		return fmt.Errorf("set the one-time boot: %w", err)
+	}
+	return a.sent(r.Handle())
+}

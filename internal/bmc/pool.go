@@ -1,0 +1,191 @@
+package bmc
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/metalwright/metalwright/internal/bmc/redfish"
+	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+// Pool holds one session and one mutation queue per BMC, whatever the number of nodes behind it. A process has one.
+type Pool struct {
+	mu    sync.Mutex
+	conns map[string]*conn
+}
+
+// NewPool gives an empty pool.
+func NewPool() *Pool { return &Pool{conns: map[string]*conn{}} }
+
+// Open gives a driver for one node. Drivers of the same BMC share its session and queue; the options of the first one hold
+// for both. Nothing is sent yet. Close the driver: the last one logs out.
+func (p *Pool) Open(_ context.Context, ep Endpoint, opt Options) (*Driver, error) {
+	key, err := identity(ep.URL)
+	if err != nil {
+		return nil, err
+	}
+	opt = opt.withDefaults()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := p.conns[key]
+	if c == nil {
+		rf, err := redfish.New(redfish.Options{Base: ep.URL, Trust: ep.Trust, Login: ep.Login, Dial: ep.Dial,
+			MaxInFlight: opt.MaxInFlight, Log: opt.Log})
+		if err != nil {
+			return nil, fmt.Errorf("open %s: %w", key, err)
+		}
+		c = newConn(rf)
+		p.conns[key] = c
+	}
+	c.refs++
+	var once sync.Once
+	d := &Driver{c: c, system: ep.System, opt: opt}
+	d.close = func(ctx context.Context) error {
+		var err error
+		once.Do(func() { err = p.drop(ctx, key, c) })
+		return err
+	}
+	return d, nil
+}
+
+// drop gives one reference back; the last one closes the session.
+func (p *Pool) drop(ctx context.Context, key string, c *conn) error {
+	p.mu.Lock()
+	c.refs--
+	last := c.refs == 0
+	if last && p.conns[key] == c {
+		delete(p.conns, key)
+	}
+	p.mu.Unlock()
+	if !last || c.closer == nil {
+		return nil
+	}
+	if err := c.closer(ctx); err != nil {
+		return fmt.Errorf("log out of %s: %w", key, err)
+	}
+	return nil
+}
+
+// identity is what makes two endpoints the same BMC: host and port.
+func identity(raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Host == "" || u.Scheme != "https" {
+		return "", step.Fail(step.Rejected, fmt.Errorf("BMC address %q: want https://HOST[:PORT]", raw),
+			"Correct the address in the bindings file.")
+	}
+	port := u.Port()
+	if port == "" {
+		port = "443"
+	}
+	return strings.ToLower(u.Hostname()) + ":" + port, nil
+}
+
+// conn is one BMC: its session, its mutation queue, and what has been learned of its layout.
+type conn struct {
+	rf     client
+	core   *redfish.Client // the same, for the inventory; nil in tests of this package
+	closer func(context.Context) error
+	refs   int           // guarded by the pool
+	turn   chan struct{} // holds one token: who has it may change the BMC
+
+	mu       sync.Mutex
+	lay      *layout
+	pushes   map[string]bool // handles of the pushes of this process
+	settled  map[string]bool // handles whose target version was read
+	resets   map[step.Activation]time.Time
+	lastPush time.Time
+}
+
+func newConn(rf *redfish.Client) *conn {
+	return &conn{rf: rf, core: rf, closer: rf.Close, turn: make(chan struct{}, 1), pushes: map[string]bool{}, settled: map[string]bool{},
+		resets: map[step.Activation]time.Time{}}
+}
+
+// take waits for the mutation queue.
+func (c *conn) take(ctx context.Context) (release func(), err error) {
+	select {
+	case c.turn <- struct{}{}:
+		return func() { <-c.turn }, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// forget drops what was learned of the layout: links may differ after a BMC reset or update.
+func (c *conn) forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lay = nil
+}
+
+func (c *conn) pushed(handle string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lastPush = time.Now()
+	if handle != "" {
+		c.pushes[handle] = true
+	}
+}
+
+func (c *conn) stats() rack.Stats {
+	if c.core == nil {
+		return rack.Stats{}
+	}
+	return c.core.Stats()
+}
+
+// isPush tells whether a task came of a push of this process.
+func (c *conn) isPush(handle string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.pushes[handle]
+}
+
+// settle remembers that the version a task was to bring has been read, so that the task no longer counts.
+func (c *conn) settle(handle string) {
+	if handle == "" {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.settled[handle] = true
+}
+
+func (c *conn) isSettled(handle string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.settled[handle]
+}
+
+// resetDone remembers when a reset of a class was made by this process.
+func (c *conn) resetDone(a step.Activation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.resets[a] = time.Now()
+}
+
+// resetSince tells whether a reset at least as strong was made by this process after t. A BMC reset serves no host change.
+func (c *conn) resetSince(need step.Activation, t time.Time) bool {
+	return !c.lastReset(need).IsZero() && c.lastReset(need).After(t)
+}
+
+// lastReset is when this process last made a reset that serves a class; zero when it made none.
+func (c *conn) lastReset(need step.Activation) time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var last time.Time
+	for class, at := range c.resets {
+		if class >= need && (class != step.BMCReset || need <= step.BMCReset) && at.After(last) {
+			if need == step.BMCReset && class != step.BMCReset && class < step.AuxCycle {
+				continue // a host reset does not restart the BMC
+			}
+			last = at
+		}
+	}
+	return last
+}

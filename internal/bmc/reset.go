@@ -1,0 +1,445 @@
+package bmc
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/metalwright/metalwright/internal/bmc/redfish"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+const (
+	settleDefault = 5 * time.Minute   // a reset that no sign can tell of: BMC reset and host settle take 5 min (redfish.md §6.5)
+	halfWayAfter  = time.Minute       // a host that is Off this long after its reset began was left so
+	lagAllowance  = 480 * time.Second // inventory lags the truth this long at most (redfish.md §5.1, R30)
+	bmcDownTries  = 45                // looks for the BMC to stop answering after its reset: 90 s
+	bmcUpTries    = 450               // looks for it to answer again: 15 min
+	changeTries   = 20                // looks for the first sign of a restart before another verb is used: 40 s (R93: 22-24 s)
+	goodReads     = 3                 // authenticated reads in a row that make a BMC ready (R37, R79)
+	auxCycleFresh = 10 * time.Minute
+)
+
+func (d *Driver) checkReset(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
+	touchesBMC := s.Activation == step.BMCReset || s.Activation >= step.AuxCycle
+	v, err := d.vitals(ctx, s, true)
+	if err != nil {
+		if op != nil && touchesBMC && silent(err) {
+			return state(step.Working, nil, "the BMC does not answer yet"), nil
+		}
+		return step.State{}, err
+	}
+	if op == nil {
+		return state(step.Ready, v.facts(), ""), nil
+	}
+	changed := v.bmcMoved(op.Baseline)
+	if s.Activation.Host() {
+		changed = v.hostMoved(op.Baseline)
+	}
+	since := time.Since(op.Started)
+	settle := max(time.Duration(s.EstimatedS)*time.Second, settleDefault)
+	switch {
+	case !changed && !op.Sent:
+		return state(step.Ready, v.facts(), ""), nil
+	case !changed && op.Handle != "":
+		if w := d.follow(ctx, op.Handle); w.phase == phaseFailed {
+			return state(step.Ready, v.facts(), "the reset did not happen: %s", w.said), nil
+		}
+		fallthrough
+	case !changed:
+		if since < settle {
+			return state(step.Working, v.facts(), "no sign of the reset yet"), nil
+		}
+	}
+	if s.Activation.Host() && !v.on() {
+		if since > halfWayAfter && v.power == "Off" {
+			return state(step.Ready, v.facts(), "the host was left off half-way through its reset"), nil
+		}
+		return state(step.Working, v.facts(), "the host is %s", v.power), nil
+	}
+	if s.Activation.Host() {
+		blank := v.progress == "None" && textOf(op.Baseline["boot_progress"]) != "None" && op.Baseline["boot_progress"] != nil
+		if v.posting() || blank {
+			return state(step.Working, v.facts(), "the host is starting (%s)", v.progress), nil
+		}
+		if !v.telling() && since < settle { // only the clock can tell when POST is over
+			return state(step.Working, v.facts(), "the host is starting"), nil
+		}
+	}
+	if touchesBMC {
+		if err := d.ready(ctx, s); err != nil {
+			if silent(err) {
+				return state(step.Working, v.facts(), "the BMC is not ready yet"), nil
+			}
+			return step.State{}, err
+		}
+	}
+	return state(step.Done, v.facts(), ""), nil
+}
+
+// silent tells whether an error is what a BMC shows while it restarts.
+func silent(err error) bool {
+	return redfish.IsUnreachable(err) || redfish.IsTransient(err) || redfish.IsNotFound(err) || redfish.IsMalformed(err)
+}
+
+// ready reads systems and managers three times in a row, with authentication: the only sign that counts (R37, R79).
+func (d *Driver) ready(ctx context.Context, s step.Step) error {
+	for i := range goodReads {
+		if i > 0 {
+			if err := d.pause(ctx, 1); err != nil {
+				return err
+			}
+		}
+		d.c.forget()
+		if _, err := d.vitals(ctx, s, true); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// activated tells whether the reset that a staged step needs has happened since its Op was begun.
+func (d *Driver) activated(ctx context.Context, s step.Step, op *step.Op) bool {
+	if op == nil {
+		return false
+	}
+	v, err := d.vitals(ctx, s, true)
+	if err != nil {
+		return false
+	}
+	if s.Activation.Host() {
+		return v.hostMoved(step.Facts{"last_reset_time": op.Baseline["last_reset_time"]}) || d.c.resetSince(s.Activation, op.Started)
+	}
+	return v.bmcMoved(op.Baseline) || d.c.resetSince(s.Activation, op.Started)
+}
+
+func (d *Driver) actReset(ctx context.Context, a *act) error {
+	if err := d.notWhileFlashing(ctx, a.s.Activation.String()); err != nil {
+		return err
+	}
+	v, err := d.vitals(ctx, a.s, true)
+	if err != nil {
+		return err
+	}
+	t, err := d.traits(ctx)
+	if err != nil {
+		return err
+	}
+	switch a.s.Activation {
+	case step.BMCReset:
+		err = d.resetBMC(ctx, a, v)
+	case step.HostReset:
+		err = d.resetHost(ctx, a, v, t)
+	case step.HostPowerCycle:
+		err = d.cycleHost(ctx, a, v)
+	case step.AuxCycle:
+		err = d.cycleAux(ctx, a, v, t)
+	case step.NoClass, step.None, step.ACCycle:
+		return step.Fail(step.Unsupported, fmt.Errorf("no verb makes a reset of class %s", a.s.Activation), "Cut the feed by hand.")
+	}
+	if err == nil {
+		d.c.resetDone(a.s.Activation)
+	}
+	return err
+}
+
+// resetBMC restarts the BMC that serves and waits until it has gone: a cut answer is the normal one.
+func (d *Driver) resetBMC(ctx context.Context, a *act, v vitals) error {
+	target, verb, err := d.resetVerb(ctx, v.bmc.Obj, "#Manager.Reset", "GracefulRestart", "ForceRestart")
+	if err != nil {
+		return err
+	}
+	if err := a.intend(v.facts()); err != nil {
+		return err
+	}
+	r, err := d.c.rf.Post(ctx, target, map[string]any{"ResetType": verb})
+	if err != nil && !redfish.IsSentUnknown(err) {
+		return fmt.Errorf("%s of the BMC: %w", verb, err)
+	}
+	if err := a.sent(r.Handle()); err != nil {
+		return err
+	}
+	d.c.forget()
+	for range bmcDownTries {
+		now, err := d.c.rf.Get(ctx, v.bmc.URI)
+		if err != nil && ctx.Err() == nil && silent(err) || err == nil && v.bmcReset != "" && now.Obj.Str("LastResetTime") != v.bmcReset {
+			return a.note("transition", true)
+		}
+		if err := d.pause(ctx, 1); err != nil {
+			return err
+		}
+	}
+	return nil // Check goes by the clock
+}
+
+// resetHost restarts the host. Where a restart shows no sign, or hangs, the host is switched off and on (R35); where the
+// first verb has no effect, likewise (R93).
+func (d *Driver) resetHost(ctx context.Context, a *act, v vitals, t traits) error {
+	if !v.on() {
+		return d.offOn(ctx, a, v)
+	}
+	if t.offThenOn || !v.telling() {
+		return d.offOn(ctx, a, v)
+	}
+	target, verb, err := d.resetVerb(ctx, v.system, "#ComputerSystem.Reset", "ForceRestart", "GracefulRestart")
+	if step.ClassOf(err) == step.Unsupported {
+		return d.offOn(ctx, a, v)
+	}
+	if err != nil {
+		return err
+	}
+	if err := a.intend(v.facts()); err != nil {
+		return err
+	}
+	moved := d.hostMoves(a)
+	r, err := d.say(ctx, target, map[string]any{"ResetType": verb}, d.eventually(moved))
+	if err != nil && !redfish.IsSentUnknown(err) {
+		return fmt.Errorf("%s: %w", verb, err)
+	}
+	if err := a.sent(r.Handle()); err != nil {
+		return err
+	}
+	for range changeTries {
+		if ok, err := moved(ctx); err == nil && ok {
+			return a.note("transition", true)
+		}
+		if a.op.Handle != "" && d.follow(ctx, a.op.Handle).phase == phaseFailed {
+			return d.offOn(ctx, a, v)
+		}
+		if err := d.pause(ctx, 1); err != nil {
+			return err
+		}
+	}
+	return nil // accepted: Check waits for the transition
+}
+
+// hostMoves asks whether the host has changed since the baseline of the act.
+func (d *Driver) hostMoves(a *act) func(context.Context) (bool, error) {
+	base := a.op.Baseline
+	return func(ctx context.Context) (bool, error) {
+		now, err := d.vitals(ctx, a.s, false)
+		return err == nil && now.hostMoved(base), err
+	}
+}
+
+// eventually asks again for a while before it believes a no: after a lost answer a reset must not be sent twice because its
+// first sign was not there yet.
+func (d *Driver) eventually(ask func(context.Context) (bool, error)) func(context.Context) (bool, error) {
+	return func(ctx context.Context) (bool, error) {
+		for range changeTries {
+			if ok, err := ask(ctx); err == nil && ok {
+				return true, nil
+			}
+			if err := d.pause(ctx, 1); err != nil {
+				return false, err
+			}
+		}
+		return ask(ctx)
+	}
+}
+
+// cycleHost cuts the host's power and gives it back: by the one verb where it is listed, else by two.
+func (d *Driver) cycleHost(ctx context.Context, a *act, v vitals) error {
+	if v.on() && v.telling() {
+		target, verb, err := d.resetVerb(ctx, v.system, "#ComputerSystem.Reset", "PowerCycle")
+		if err == nil {
+			if err := a.intend(v.facts()); err != nil {
+				return err
+			}
+			r, err := d.say(ctx, target, map[string]any{"ResetType": verb}, d.eventually(d.hostMoves(a)))
+			if err != nil && !redfish.IsSentUnknown(err) {
+				return fmt.Errorf("%s: %w", verb, err)
+			}
+			return a.sent(r.Handle())
+		}
+		if step.ClassOf(err) != step.Unsupported {
+			return err
+		}
+	}
+	return d.offOn(ctx, a, v)
+}
+
+// offOn switches the host off, waits for it, and switches it on. A host that is off already is half-way through.
+func (d *Driver) offOn(ctx context.Context, a *act, v vitals) error {
+	if !a.op.Sent {
+		if err := a.intend(v.facts()); err != nil {
+			return err
+		}
+	}
+	if v.power != "Off" {
+		if err := d.power(ctx, a, v, "Off", "ForceOff"); err != nil {
+			return err
+		}
+		var err error
+		if v, err = d.await(ctx, a.s, lookTries, func(v vitals) bool { return v.power == "Off" }); err != nil {
+			return fmt.Errorf("wait for the host to be off: %w", err)
+		}
+	}
+	if err := a.note("transition", true); err != nil {
+		return err
+	}
+	return d.on(ctx, a, v)
+}
+
+// on switches the host on and waits until it is: a half-way reset is finished here.
+func (d *Driver) on(ctx context.Context, a *act, v vitals) error {
+	if err := d.power(ctx, a, v, "On", "On", "ForceOn", "PushPowerButton"); err != nil {
+		return err
+	}
+	if _, err := d.await(ctx, a.s, lookTries, func(v vitals) bool { return v.on() || v.power == "PoweringOn" }); err != nil {
+		return fmt.Errorf("wait for the host to be on: %w", err)
+	}
+	return nil
+}
+
+// auxVerb is one way to cut standby power.
+type auxVerb struct {
+	target, verb string
+	bios         string // or: an attribute that makes the next power cycle one
+}
+
+// auxVerb finds the way, by what the device lists (redfish.md §2.9).
+func (d *Driver) auxVerb(ctx context.Context, v vitals, t traits) (auxVerb, error) {
+	for name, raw := range v.system.Obj("Actions", "Oem") { // Lenovo: ACPowerCycle
+		if x, err := d.auxOf(ctx, name, raw); err != nil || x.target != "" {
+			return x, err
+		}
+	}
+	for name, raw := range v.system.Obj("Oem", "Hpe", "Actions") { // HPE: AuxCycle
+		if x, err := d.auxOf(ctx, name, raw); err != nil || x.target != "" {
+			return x, err
+		}
+	}
+	root, err := d.layout(ctx)
+	if err != nil {
+		return auxVerb{}, err
+	}
+	chassis, _, err := d.c.rf.Members(ctx, root.root.Link("Chassis"))
+	if err != nil && !redfish.IsNotFound(err) {
+		return auxVerb{}, fmt.Errorf("read the chassis: %w", err)
+	}
+	for _, c := range chassis { // NVIDIA: AuxPowerReset
+		for name, raw := range c.Obj.Obj("Actions", "Oem") {
+			if x, err := d.auxOf(ctx, name, raw); err != nil || x.target != "" {
+				return x, err
+			}
+		}
+	}
+	if t.auxBIOS != "" {
+		return auxVerb{bios: t.auxBIOS, verb: t.auxBIOSValue}, nil
+	}
+	return auxVerb{}, step.Fail(step.Unsupported, errors.New("no verb of this BMC cuts standby power"),
+		"Pull the power feed by hand, then run again.")
+}
+
+func (d *Driver) auxOf(ctx context.Context, name string, raw any) (auxVerb, error) {
+	o, ok := raw.(map[string]any)
+	if !ok || !strings.Contains(name, "Reset") {
+		return auxVerb{}, nil
+	}
+	action := redfish.Object(o)
+	allowed, err := d.allowable(ctx, action, "ResetType")
+	if err != nil {
+		return auxVerb{}, err
+	}
+	verb := firstOf(allowed, "AuxCycle", "ACPowerCycle", "AuxPowerCycle", "AuxPowerCycleForce")
+	if verb == "" && strings.Contains(name, "AuxPowerReset") {
+		verb = "AuxPowerCycle"
+	}
+	if verb == "" {
+		return auxVerb{}, nil
+	}
+	return auxVerb{target: action.Str("target"), verb: verb}, nil
+}
+
+// cycleAux cuts standby power with the host off, waits for the BMC to come back, and switches the host on (R39).
+func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error {
+	way, err := d.auxVerb(ctx, v, t)
+	if err != nil {
+		return err
+	}
+	if err := a.intend(v.facts()); err != nil {
+		return err
+	}
+	if !v.on() && d.freshlyReset(v) { // half-way: the cycle is behind us, the host is not on yet
+		if err := a.note("transition", true); err != nil {
+			return err
+		}
+		return d.on(ctx, a, v)
+	}
+	if way.bios != "" {
+		return d.cycleByBIOS(ctx, a, v, way)
+	}
+	if v.power != "Off" {
+		if err := d.power(ctx, a, v, "Off", "ForceOff", "GracefulShutdown"); err != nil {
+			return err
+		}
+		if v, err = d.await(ctx, a.s, lookTries, func(v vitals) bool { return v.power == "Off" }); err != nil {
+			return fmt.Errorf("wait for the host to be off: %w", err)
+		}
+	}
+	r, err := d.say(ctx, way.target, map[string]any{"ResetType": way.verb}, nil)
+	if err != nil && !redfish.IsSentUnknown(err) {
+		return fmt.Errorf("%s: %w", way.verb, err)
+	}
+	if err := a.sent(r.Handle()); err != nil {
+		return err
+	}
+	if err := a.note("transition", true); err != nil {
+		return err
+	}
+	d.c.forget()
+	if err := d.back(ctx, a.s); err != nil {
+		return err
+	}
+	now, err := d.vitals(ctx, a.s, false)
+	if err != nil || now.on() || now.power == "PoweringOn" { // it comes back by itself on some
+		return err
+	}
+	return d.on(ctx, a, now)
+}
+
+// cycleByBIOS arms the attribute and takes the host off; the BMC does the rest and the host comes back (Dell).
+func (d *Driver) cycleByBIOS(ctx context.Context, a *act, v vitals, way auxVerb) error {
+	x, err := d.setup(ctx, a.s)
+	if err != nil {
+		return err
+	}
+	if _, ok := x.current[way.bios]; !ok || x.settings == "" {
+		return step.Fail(step.Unsupported, errors.New("no verb of this BMC cuts standby power"), "Pull the power feed by hand, then run again.")
+	}
+	body := map[string]any{"Attributes": map[string]any{way.bios: way.verb}}
+	if firstOf(x.applies, "OnReset") != "" {
+		body["@Redfish.SettingsApplyTime"] = map[string]any{"ApplyTime": "OnReset"}
+	}
+	if _, err := d.patch(ctx, a.s, x.settings, body); err != nil {
+		return fmt.Errorf("arm %s: %w", way.bios, err)
+	}
+	return d.offOn(ctx, a, v)
+}
+
+// freshlyReset tells by the BMC's own clock whether it started a few minutes ago.
+func (d *Driver) freshlyReset(v vitals) bool {
+	now, err1 := time.Parse(time.RFC3339, v.bmc.Obj.Str("DateTime"))
+	reset, err2 := time.Parse(time.RFC3339, v.bmcReset)
+	return err1 == nil && err2 == nil && now.Sub(reset) >= 0 && now.Sub(reset) < auxCycleFresh
+}
+
+// back waits until a BMC that has gone answers again: three good reads in a row.
+func (d *Driver) back(ctx context.Context, s step.Step) error {
+	var err error
+	for range bmcUpTries {
+		if err = d.pause(ctx, 1); err != nil {
+			return err
+		}
+		if err = d.ready(ctx, s); err == nil {
+			return nil
+		}
+		if !silent(err) {
+			return err
+		}
+	}
+	return fmt.Errorf("wait for the BMC to come back: %w", err)
+}

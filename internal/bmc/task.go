@@ -1,0 +1,233 @@
+package bmc
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/metalwright/metalwright/internal/bmc/redfish"
+)
+
+// phase is what a task or job says of itself. It is a hint: values decide.
+type phase uint8
+
+const (
+	phaseUnknown phase = iota // it does not answer, or is gone
+	phaseWaiting              // accepted; waits for a reset, or for its turn
+	phaseRunning
+	phaseDone
+	phaseFailed
+)
+
+// work is one task or job as it was read.
+type work struct {
+	uri     string
+	kind    string // Name and JobType
+	phase   phase
+	gone    bool // 404
+	percent int  // -1 = not told
+	said    string
+	update  bool   // it writes firmware
+	whole   string // its JSON in lower case, to look for what it is about
+}
+
+// live tells whether the work has been accepted and has not ended.
+func (w work) live() bool { return w.phase == phaseRunning || w.phase == phaseWaiting }
+
+// about tells whether the work names one of the marks.
+func (w work) about(marks []string) bool {
+	for _, m := range marks {
+		if m != "" && strings.Contains(w.whole, strings.ToLower(m)) {
+			return true
+		}
+	}
+	return false
+}
+
+// follow reads the task or job behind a handle. A job outlives its task on some BMCs, so it is asked first (R17); a task that
+// has become a job is followed to it (R34). A read that fails leaves the phase unknown: a reboot of the BMC is no failure.
+func (d *Driver) follow(ctx context.Context, handle string) work {
+	w := work{uri: handle, percent: -1}
+	l, err := d.layout(ctx)
+	if err != nil {
+		w.said = err.Error()
+		return w
+	}
+	if id := lastPart(handle); l.jobs != "" && strings.HasPrefix(id, "JID_") {
+		if r, err := d.c.rf.Get(ctx, strings.TrimRight(l.jobs, "/")+"/"+id); err == nil {
+			return workOf(r)
+		}
+	}
+	for range 3 { // task → job → at most one more
+		r, err := d.c.rf.Get(ctx, monitored(l, w.uri))
+		if err != nil {
+			w.gone, w.said = redfish.IsNotFound(err), "its task cannot be read"
+			if w.gone {
+				w.said = "its task is gone"
+			}
+			return w
+		}
+		w = workOf(r)
+		next := redfish.TaskOf(r.Obj).Follow
+		if next == "" || samePath(next, w.uri) {
+			return w
+		}
+		w = work{uri: next, percent: -1}
+	}
+	return w
+}
+
+// monitored turns the URI of a task monitor into that of its task: reading a monitor deletes the task on some BMCs (R34, R36).
+func monitored(l *layout, uri string) string {
+	switch {
+	case !strings.Contains(uri, "/") && l.jobs != "":
+		return strings.TrimRight(l.jobs, "/") + "/" + uri
+	case (!strings.Contains(uri, "/") || strings.Contains(redfish.Key(uri), "/taskmonitors/")) && l.tasks != "":
+		return strings.TrimRight(l.tasks, "/") + "/" + lastPart(uri)
+	default:
+		return uri
+	}
+}
+
+// workOf reads a task or job. The worse of state and status counts (R20, R93).
+func workOf(r *redfish.Resource) work {
+	t := redfish.TaskOf(r.Obj)
+	w := work{uri: r.URI, percent: t.Percent, said: t.State, update: writesFirmware(r.Obj),
+		kind: strings.TrimSpace(r.Obj.Str("Name") + " " + r.Obj.Str("JobType"))}
+	switch t.Phase {
+	case redfish.PhaseActive:
+		w.phase = phaseRunning
+		if t.Waits {
+			w.phase = phaseWaiting
+		}
+	case redfish.PhaseDone:
+		w.phase = phaseDone
+	case redfish.PhaseFailed:
+		w.phase = phaseFailed
+	case redfish.PhaseUnknown:
+	}
+	last := r.Obj.Str("Message")
+	for _, m := range t.Messages {
+		if m.Text != "" {
+			last = m.Text
+		}
+	}
+	if last != "" {
+		w.said += ": " + last
+	}
+	w.whole = strings.ToLower(spelling(r.Obj))
+	if w.phase == phaseRunning && strings.Contains(w.whole, "successfully scheduled") {
+		w.phase = phaseWaiting // Dell's task of a scheduled job
+	}
+	return w
+}
+
+// writesFirmware tells whether a task or job is an update. Configuration and reboot jobs are not.
+func writesFirmware(o redfish.Object) bool {
+	target := strings.ToLower(o.Str("Payload", "TargetUri"))
+	for _, mark := range []string{"updateservice", "fwupdate", "uploadfile", "firmwareinventory"} {
+		if strings.Contains(target, mark) {
+			return true
+		}
+	}
+	name := strings.ToLower(o.Str("JobType") + " " + o.Str("Name") + " " + o.Str("Description"))
+	if strings.Contains(name, "config") || strings.Contains(name, "reboot") || strings.Contains(name, "reset") {
+		return false
+	}
+	for _, mark := range []string{"firmware", "update", "flash"} {
+		if strings.Contains(name, mark) {
+			return true
+		}
+	}
+	for _, m := range redfish.Messages(o) {
+		if strings.HasPrefix(m.ID, "Update.") {
+			return true
+		}
+	}
+	return false
+}
+
+// works reads all tasks and jobs of the BMC.
+func (d *Driver) works(ctx context.Context) ([]work, error) {
+	l, err := d.layout(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []work
+	seen := map[string]bool{}
+	for _, collection := range []string{l.jobs, l.tasks} { // jobs first: they know more
+		if collection == "" {
+			continue
+		}
+		members, _, err := d.c.rf.Members(ctx, collection)
+		if redfish.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", collection, err)
+		}
+		for _, r := range members {
+			id := lastPart(r.URI)
+			if strings.HasPrefix(id, "JID_") && seen[id] {
+				continue // the task of a job that was read
+			}
+			seen[id] = true
+			out = append(out, workOf(r))
+		}
+	}
+	return out, nil
+}
+
+// flashing lists the updates that write at this moment. What waits for a reset does not count, nor does a task whose target
+// version was read already: some never end (R36).
+func (d *Driver) flashing(ctx context.Context) ([]work, error) {
+	all, err := d.works(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var out []work
+	for _, w := range all {
+		if w.phase == phaseRunning && (w.update || d.c.isPush(w.uri)) && !d.c.isSettled(w.uri) {
+			out = append(out, w)
+		}
+	}
+	l, err := d.layout(ctx)
+	if err != nil || l.update == "" {
+		return out, err
+	}
+	u, err := d.c.rf.Get(ctx, l.update)
+	if err != nil {
+		return nil, fmt.Errorf("read the update service: %w", err)
+	}
+	if w, busy := serviceBusy(u); busy {
+		out = append(out, w)
+	}
+	return out, nil
+}
+
+// serviceBusy reads the state that an UpdateService itself shows (HPE; §5.3).
+func serviceBusy(u *redfish.Resource) (work, bool) {
+	w := work{uri: u.URI, phase: phaseRunning, percent: -1, update: true}
+	w.said = u.Obj.Str("Oem", "Hpe", "State")
+	if p, ok := u.Obj.Int("Oem", "Hpe", "FlashProgressPercent"); ok {
+		w.percent = int(p)
+	}
+	switch w.said {
+	case "Uploading", "Verifying", "Updating", "Writing", "InProgress":
+		return w, true
+	}
+	return w, false
+}
+
+// notWhileFlashing refuses what would cut a flash: invariant 1 of the engine.
+func (d *Driver) notWhileFlashing(ctx context.Context, what string) error {
+	busy, err := d.flashing(ctx)
+	if err != nil {
+		return err
+	}
+	if len(busy) > 0 {
+		return transient("Wait until the update has ended; the next run goes on from there.",
+			"%s refused: firmware is being written (%s, %s)", what, busy[0].uri, busy[0].said)
+	}
+	return nil
+}
