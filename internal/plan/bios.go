@@ -1,0 +1,278 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/metalwright/metalwright/internal/diag"
+	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+// planBIOS compares wanted attributes with what runs and with what is already staged (redfish.md §6.1, §6.2).
+func (n *nodeBuild) planBIOS() {
+	spec := n.node.BIOS
+	if spec == nil || len(spec.Attributes) == 0 {
+		return
+	}
+	b := n.sys.BIOS
+	origin := originOr(spec.Origin, n.node.Origin)
+	if b == nil {
+		if gaps := n.gapsNamed("bios"); len(gaps) > 0 {
+			n.unreadable("bios.read", "BIOS settings not readable", "The BIOS of this host was not seen."+because(gaps), origin)
+			return
+		}
+		n.block("bios.none", "No BIOS settings", "This host has no BIOS settings that its BMC can show.", origin)
+		return
+	}
+	if gaps := n.gapsAt(b.Path, b.SettingsPath); len(gaps) > 0 {
+		n.unreadable("bios.read", "BIOS settings not readable",
+			"What runs or what waits for a reset was not read completely."+because(gaps), origin)
+		return
+	}
+	p := biosBuild{nodeBuild: n, b: b, r: newRegistry(b, n.missingTermIs()), want: map[string]any{}, expect: step.Facts{}, set: step.Facts{}}
+	if b.RegistryDoc == nil {
+		n.warn("bios.registry", "No attribute registry", "Values are only held against the attributes that the host shows."+
+			because(n.gapsNamed("registries")), origin)
+	}
+	for _, name := range sortedKeys(spec.Attributes) {
+		p.attribute(name, spec.Attributes[name])
+	}
+	if b.RegistryDoc != nil {
+		p.dependencies(spec.Attributes)
+	}
+	p.foreignPending()
+	if len(p.set) > 0 && !n.stopped {
+		p.stage(origin)
+	}
+}
+
+// missingTermIs is what a rule means that joins several terms by nothing. Dell writes so and means OR: it lists conditions
+// that could never hold together (redfish.md §6.2, inferred).
+func (n *nodeBuild) missingTermIs() string {
+	if n.dev.BMC.Dialect == "idrac" || strings.HasPrefix(n.dev.BMC.Vendor, "Dell") {
+		return "OR"
+	}
+	return ""
+}
+
+// biosBuild is the attributes of one host.
+type biosBuild struct {
+	*nodeBuild
+	b      *rack.BIOS
+	r      *registry
+	want   map[string]any // as the host takes them, for all attributes that passed
+	expect step.Facts     // of those that differ
+	set    step.Facts
+	silent int // attributes of set that need no reset
+}
+
+// attribute checks one wanted value and notes it when it differs.
+func (p *biosBuild) attribute(name string, v rack.BIOSValue) {
+	origin := originOr(v.Origin, p.node.BIOS.Origin)
+	a := p.r.byName[name]
+	current, shown := p.b.Attributes[name]
+	if a == nil && !shown {
+		p.unknownAttribute(name, origin)
+		return
+	}
+	if a == nil && p.b.RegistryDoc != nil {
+		p.warn("bios.unregistered", "Attribute without a registry entry",
+			fmt.Sprintf("%s is shown by the host and is not in %s; its value is not checked.", name, p.registryName()), origin)
+	}
+	value, problem := p.r.typed(name, v.Value)
+	if problem != "" {
+		p.block("bios.value", "BIOS value not allowed", problem+"."+by(v), origin)
+		return
+	}
+	p.want[name] = value
+	if a != nil && a.WriteOnly {
+		delete(p.want, name)
+		p.warn("bios.write_only", "Write-only attribute", name+" cannot be read back, so it is not set by this version.", origin)
+		return
+	}
+	if !shown {
+		// Nothing could ever verify it: the registry covers machines that have the part and machines that have not.
+		p.block("bios.absent", "BIOS attribute not offered by this host",
+			fmt.Sprintf("%s has %s, and this host does not show it.%s", p.registryName(), name, by(v)), origin)
+		return
+	}
+	pending, waits := p.b.Pending[name]
+	if !waits || pending == nil {
+		pending = current
+	}
+	if p.r.same(name, current, value) && p.r.same(name, pending, value) {
+		return
+	}
+	if a != nil && a.Immutable {
+		p.block("bios.read_only", "BIOS attribute not writable", fmt.Sprintf("%s is immutable; it is %s and %s is wanted.",
+			name, show(current), show(value)), origin)
+		return
+	}
+	p.expect[name], p.set[name] = current, value
+	if (a != nil && a.ResetRequired != nil && !*a.ResetRequired) || p.r.same(name, current, value) {
+		p.silent++ // takes effect at once, or only takes back what somebody else has staged
+	}
+}
+
+// unknownAttribute blocks, unless a new BIOS is on its way that may know the name.
+func (p *biosBuild) unknownAttribute(name string, origin diag.Origin) {
+	guess := didYouMean(name, p.r.names())
+	if fw := p.biosFirmware(); fw != nil && guess == "" {
+		p.later("bios.unknown", "Attribute waits for the new BIOS", fmt.Sprintf(
+			"%s is not an attribute of %s; it is looked for again when BIOS %v runs, which then costs a reset of its own.",
+			name, p.registryName(), fw.step.Want["version"]), origin)
+		return
+	}
+	p.block("bios.unknown", "Unknown BIOS attribute",
+		fmt.Sprintf("%q is not an attribute of %s (%s).%s", name, p.registryName(), plural(len(p.r.names()), "attribute"), guess), origin)
+}
+
+func (p *biosBuild) registryName() string {
+	name := "this BIOS"
+	if p.sys.BIOSVersion != "" {
+		name = "BIOS " + p.sys.BIOSVersion
+	}
+	if p.b.RegistryDoc != nil && p.b.RegistryDoc.ID != "" {
+		name += ", registry " + p.b.RegistryDoc.ID
+	}
+	return name
+}
+
+// dependencies holds the wanted state against the registry's rules. What already is as wanted is an error only where a wanted
+// change would move it.
+func (p *biosBuild) dependencies(wanted map[string]rack.BIOSValue) {
+	before, after := p.r.settle(map[string]any{}), p.r.settle(p.want)
+	if !after.settled {
+		p.warn("bios.rules", "Registry rules do not settle",
+			"Rules of "+p.registryName()+" change each other without end; they are not held against the wanted values.", p.node.BIOS.Origin)
+		return
+	}
+	for _, name := range sortedKeys(p.want) {
+		s := after.states[name]
+		if s == nil {
+			continue
+		}
+		origin := originOr(wanted[name].Origin, p.node.BIOS.Origin)
+		_, changes := p.set[name]
+		if rule := s.rules[propCurrent]; s.forced != nil && rule > 0 && (changes || before.states[name].rules[propCurrent] == 0) {
+			p.forced(name, s.forced, rule-1, after, wanted, origin)
+			continue
+		}
+		if !changes {
+			continue
+		}
+		for _, f := range []struct {
+			is   property
+			word string
+		}{{propReadOnly, "read-only"}, {propGrayOut, "greyed out"}, {propHidden, "hidden"}} {
+			if s.flags[f.is] == yes {
+				p.closed(name, f.word, s.rules[f.is], after, wanted, origin)
+				break
+			}
+		}
+	}
+	for _, effect := range p.r.sideEffects(before, after, p.want) {
+		p.warn("bios.side_effect", "Another attribute follows", effect+".", p.node.BIOS.Origin)
+	}
+}
+
+// forced says that a rule sets a wanted attribute to another value.
+func (p *biosBuild) forced(name string, value any, rule int, out outcome, wanted map[string]rack.BIOSValue, origin diag.Origin) {
+	p.block("bios.conflict", "BIOS values exclude each other", fmt.Sprintf(
+		"%s = %s is wanted, and the BIOS makes it %s%s. Rule: %s.",
+		name, show(p.want[name]), show(value), p.culprits(rule, out, wanted), ruleText(p.b.RegistryDoc.Dependencies[rule])), origin)
+}
+
+// closed says that an attribute cannot be written as things will be.
+func (p *biosBuild) closed(name, word string, rule int, out outcome, wanted map[string]rack.BIOSValue, origin diag.Origin) {
+	head := fmt.Sprintf("%s is %s; it is %s and %s is wanted", name, word, show(p.expect[name]), show(p.want[name]))
+	if rule == 0 {
+		p.block("bios.read_only", "BIOS attribute not writable", head+".", origin)
+		return
+	}
+	p.block("bios.conflict", "BIOS attribute not writable", fmt.Sprintf("%s%s. Rule: %s.",
+		head, p.culprits(rule-1, out, wanted), ruleText(p.b.RegistryDoc.Dependencies[rule-1])), origin)
+}
+
+// culprits names the wanted attributes behind a rule and where they are asked for; without any, what the rule's terms are now.
+func (p *biosBuild) culprits(rule int, out outcome, wanted map[string]rack.BIOSValue) string {
+	var parts []string
+	for _, name := range p.r.roots(rule, out, p.want) {
+		text := fmt.Sprintf("%s = %s", name, show(p.want[name]))
+		if at := wanted[name].Origin.Short(); at != "" {
+			text += " (" + at + ")"
+		}
+		parts = append(parts, text)
+	}
+	if len(parts) > 0 {
+		return ", because of " + strings.Join(parts, ", ") + ", which is wanted too"
+	}
+	for _, t := range p.b.RegistryDoc.Dependencies[rule].Terms {
+		if s := out.states[t.Attribute]; s != nil {
+			parts = append(parts, fmt.Sprintf("%s is %s", t.Attribute, show(s.value)))
+		}
+	}
+	slices.Sort(parts)
+	return ", because " + strings.Join(slices.Compact(parts), ", ")
+}
+
+// foreignPending names what somebody else has staged: the next reset makes it real, whoever issues it.
+func (p *biosBuild) foreignPending() {
+	var others []string
+	for _, name := range sortedKeys(p.b.Pending) {
+		pending, current := p.b.Pending[name], p.b.Attributes[name]
+		if _, ours := p.node.BIOS.Attributes[name]; ours || pending == nil || p.r.same(name, pending, current) {
+			continue
+		}
+		others = append(others, fmt.Sprintf("%s: %s -> %s", name, show(current), show(pending)))
+	}
+	if len(others) > 0 {
+		p.warn("bios.pending", "Foreign settings wait for a reset",
+			"The next reset of this host also makes real, unasked: "+strings.Join(others, "; ")+".", p.node.BIOS.Origin)
+	}
+}
+
+// stage adds the one step that stages all attributes that differ.
+func (p *biosBuild) stage(origin diag.Origin) {
+	if p.b.SettingsPath == "" {
+		p.block("bios.settings", "BIOS settings unsupported on this BMC",
+			"The BIOS resource names no settings object, so nothing can be staged.", origin)
+		return
+	}
+	names := sortedKeys(p.set)
+	why := plural(len(names), "attribute") + " differ"
+	if len(names) == 1 {
+		origin = originOr(p.node.BIOS.Attributes[names[0]].Origin, origin)
+		why = "1 attribute differs"
+	}
+	if p.node.BIOS.Profile != "" {
+		why += " (profile " + p.node.BIOS.Profile + ")"
+	}
+	class := step.HostReset
+	if p.silent == len(names) {
+		class = step.None
+	}
+	c := &change{key: string(step.BIOS), step: step.Step{
+		Kind: step.BIOS, Activation: class, Expect: p.expect, Want: p.set, Origin: origin, Why: why, EstimatedS: settingsS,
+		Args: step.Args{Path: p.b.SettingsPath},
+	}}
+	if slices.Contains(p.b.ApplyTimes, "OnReset") {
+		c.step.Args.ApplyTime = "OnReset"
+	}
+	if fw := p.biosFirmware(); fw != nil && !fw.step.Args.PreserveNVRM {
+		c.needs = append(c.needs, need{fw.key, "its flash clears NVRAM, so settings that are staged before it are lost"})
+		p.warn("bios.nvram", "The flash resets the BIOS settings", fmt.Sprintf(
+			"The baseline says that BIOS %v does not keep NVRAM: attributes that are as wanted now may differ afterwards; the next plan shows and repairs them.",
+			fw.step.Want["version"]), origin)
+	}
+	p.add(c)
+}
+
+func by(v rack.BIOSValue) string {
+	if v.From == "" {
+		return ""
+	}
+	return " It comes from " + v.From + "."
+}

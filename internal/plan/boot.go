@@ -1,0 +1,216 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/metalwright/metalwright/internal/diag"
+	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+// unsafeBootOrder lists platforms whose boot order is never written: correcting it there is known to do harm (R62, NICo). Keys
+// are Redfish model strings.
+var unsafeBootOrder = map[string]string{
+	"DGXH100": "R62: correcting the boot order of a DGX H100 is unsafe",
+}
+
+// planBoot compares the persistent boot order and mode.
+func (n *nodeBuild) planBoot() {
+	spec := n.node.Boot
+	if spec == nil || (spec.Mode == "" && len(spec.Order) == 0) {
+		return
+	}
+	origin := originOr(spec.Origin, n.node.Origin)
+	if n.sys.Boot == nil {
+		n.unreadable("boot.read", "Boot settings not readable", "The host shows no boot settings."+because(n.gapsAt(n.sys.Path)), origin)
+		return
+	}
+	b := bootBuild{nodeBuild: n, boot: *n.sys.Boot, origin: origin}
+	want, expect := step.Facts{}, step.Facts{}
+	if len(spec.Order) > 0 {
+		order, differs := b.order(spec.Order)
+		if differs {
+			want["order"], expect["order"] = anyList(order), anyList(b.boot.Order)
+		}
+	}
+	if mode, differs := b.mode(spec.Mode); differs {
+		want["mode"], expect["mode"] = spec.Mode, mode
+	}
+	if len(want) == 0 || n.stopped {
+		return
+	}
+	if why, unsafe := unsafeBootOrder[n.sys.Model]; unsafe {
+		n.later("boot.unsafe", "Boot order is not written here", fmt.Sprintf(
+			"%v is wanted and %v is set. Needs hands: change it in the setup screen. %s.", want, expect, why), origin)
+		return
+	}
+	if !b.boot.OrderWritable && want["order"] != nil {
+		n.block("boot.order", "Boot order unsupported on this BMC", fmt.Sprintf(
+			"The order is %s and %s is wanted; this BMC does not let it be written.",
+			strings.Join(b.boot.Order, ", "), strings.Join(spec.Order, ", ")), origin)
+		return
+	}
+	n.add(&change{key: string(step.BootOrder), step: step.Step{
+		Kind: step.BootOrder, Activation: step.HostReset, Expect: expect, Want: want, EstimatedS: settingsS,
+		Origin: origin, Why: "boot order or mode differs; it counts from the next boot on",
+	}})
+}
+
+// bootBuild is the boot settings of one host.
+type bootBuild struct {
+	*nodeBuild
+	boot   rack.Boot
+	origin diag.Origin
+}
+
+// order turns classes into references and tells whether the host differs. Compared are the first entry and the set: some BMCs
+// drop or re-sort what comes later (R60).
+func (b *bootBuild) order(wanted []string) (order []string, differs bool) {
+	if len(b.boot.Order) == 0 && len(b.boot.Options) == 0 {
+		b.unreadable("boot.read", "Boot order not readable", "The host lists neither an order nor options."+
+			because(b.gapsNamed("bootoptions")), b.origin)
+		return nil, false
+	}
+	var first []string // references of the first entry that resolves
+	var missing []string
+	for _, entry := range wanted {
+		refs := b.references(entry)
+		if len(refs) == 0 {
+			missing = append(missing, entry)
+			continue
+		}
+		if first == nil {
+			first = refs
+		}
+		for _, r := range refs {
+			if !slices.Contains(order, r) {
+				order = append(order, r)
+			}
+		}
+	}
+	if len(missing) > 0 {
+		b.missing(missing, len(order) == 0)
+	}
+	if len(order) == 0 || b.stopped {
+		return nil, false
+	}
+	for _, r := range b.boot.Order { // what nobody asked for stays, at the end
+		if !slices.Contains(order, r) {
+			order = append(order, r)
+		}
+	}
+	differs = len(b.boot.Order) == 0 || !slices.Contains(first, b.boot.Order[0]) ||
+		slices.ContainsFunc(order, func(r string) bool { return !slices.Contains(b.boot.Order, r) })
+	return order, differs
+}
+
+// missing tells which entries have no boot option. Some appear only after a reboot (Supermicro, HTTP boot).
+func (b *bootBuild) missing(entries []string, all bool) {
+	if gaps := b.gapsNamed("bootoptions"); len(gaps) > 0 {
+		b.unreadable("boot.read", "Boot options not readable", fmt.Sprintf("No option is %s.%s", quotedOr(entries), because(gaps)), b.origin)
+		return
+	}
+	detail := fmt.Sprintf("This host has no boot option %s now; options may appear after an installation or a reboot.", quotedOr(entries))
+	if all {
+		b.later("boot.option", "Boot option not there yet", detail+" The order is left alone until then.", b.origin)
+		return
+	}
+	b.warn("boot.option", "Boot option not there yet", detail, b.origin)
+}
+
+// references resolves one wanted entry: a BootOptionReference, or a class.
+func (b *bootBuild) references(entry string) []string {
+	var options []rack.BootOption
+	for _, ref := range b.boot.Order {
+		i := slices.IndexFunc(b.boot.Options, func(o rack.BootOption) bool { return o.Reference == ref })
+		if i >= 0 {
+			options = append(options, b.boot.Options[i])
+		} else {
+			options = append(options, rack.BootOption{Reference: ref, Name: ref, Enabled: true})
+		}
+	}
+	rest := slices.Clone(b.boot.Options)
+	slices.SortFunc(rest, func(x, y rack.BootOption) int { return strings.Compare(x.Reference, y.Reference) })
+	for _, o := range rest {
+		if !slices.ContainsFunc(options, func(x rack.BootOption) bool { return x.Reference == o.Reference }) {
+			options = append(options, o)
+		}
+	}
+	var out []string
+	for _, o := range options {
+		if o.Reference == entry {
+			return []string{entry}
+		}
+		if inClass(o, entry) && (o.Enabled || slices.Contains(b.boot.Order, o.Reference)) {
+			out = append(out, o.Reference)
+		}
+	}
+	return out
+}
+
+// classWords finds the class of an option by its name or UEFI device path, where it says no alias. UEFI device path nodes:
+// UEFI specification §10; names as BMCs write them.
+var classWords = []struct {
+	class string
+	words []string
+}{
+	{"UefiHttp", []string{"http", "uri("}},
+	{"Pxe", []string{"pxe", "ipv4(", "ipv6(", "network", "nic."}},
+	{"Cd", []string{"cdrom", "cd/dvd", "dvd", "optical", "virtual cd"}},
+	{"Usb", []string{"usb"}},
+	{"Hdd", []string{"hard dis", "hdd", "nvme", "ssd", "raid", "sata(", "hd(", "disk", "boss", "drive", "ubuntu", "rhel", "red hat"}},
+}
+
+func inClass(o rack.BootOption, class string) bool {
+	if o.Alias != "" {
+		return strings.EqualFold(o.Alias, class)
+	}
+	text := strings.ToLower(o.Name + " " + o.UEFIPath)
+	for _, c := range classWords {
+		if slices.ContainsFunc(c.words, func(w string) bool { return strings.Contains(text, w) }) {
+			return strings.EqualFold(c.class, class)
+		}
+	}
+	return false
+}
+
+// mode compares the boot mode, where the host tells it: as the override mode, or as a BIOS attribute of that name.
+func (b *bootBuild) mode(want string) (now string, differs bool) {
+	if want == "" {
+		return "", false
+	}
+	now = b.boot.OverrideMode
+	if now == "" && b.sys.BIOS != nil {
+		for _, name := range sortedKeys(b.sys.BIOS.Attributes) {
+			if strings.EqualFold(name, "BootMode") || strings.HasSuffix(name, "SystemBootMode") {
+				now = fmt.Sprint(b.sys.BIOS.Attributes[name])
+			}
+		}
+	}
+	if now == "" {
+		b.warn("boot.mode", "Boot mode not readable",
+			fmt.Sprintf("Boot mode %s is wanted; this host does not tell its mode, so it is left alone.", want), b.origin)
+		return "", false
+	}
+	return now, bootMode(now) != bootMode(want)
+}
+
+// bootMode reduces spellings: UEFI, Uefi, UEFIMode; Legacy, LegacyMode, Bios.
+func bootMode(s string) string {
+	switch s = strings.TrimSuffix(strings.ToLower(s), "mode"); s {
+	case "bios":
+		return "legacy"
+	default:
+		return s
+	}
+}
+
+func anyList(list []string) []any {
+	out := []any{}
+	for _, s := range list {
+		out = append(out, s)
+	}
+	return out
+}

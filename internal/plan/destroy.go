@@ -1,0 +1,142 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+// What a blueprint can ask to happen when it is destroyed.
+const (
+	destroyKeep      = "keep"
+	destroyResetBIOS = "reset_bios"
+	destroyDelete    = "delete"
+	destroyErase     = "erase"
+)
+
+// Destroy decides what undoing d on o takes. By default that is nothing: on_destroy = keep leaves a node and its volumes as
+// they are. Data is lost only where on_destroy asks for it and the node carries a data_loss consent; without it the node is
+// Blocked.
+func Destroy(d rack.Design, o rack.Observation, opt Options) (Plan, Report) {
+	b := newBuilder(d, o, opt)
+	var planned []*nodeBuild
+	for _, node := range b.chosen() {
+		n := b.node(node)
+		n.wantGone()
+		if n.stopped || len(n.changes) == 0 {
+			continue
+		}
+		if n.arrange(); !n.stopped {
+			planned = append(planned, n)
+		}
+	}
+	return b.finish(planned)
+}
+
+// wantGone finds what the node's on_destroy words ask for.
+func (n *nodeBuild) wantGone() {
+	words := []string{n.node.OnDestroy}
+	for _, v := range n.node.Volumes {
+		words = append(words, v.OnDestroy)
+	}
+	if !slices.ContainsFunc(words, func(w string) bool { return w != "" && w != destroyKeep }) {
+		return
+	}
+	if !n.seen() {
+		return
+	}
+	n.checkSafety()
+	n.checkIdentity()
+	switch n.node.OnDestroy {
+	case "", destroyKeep:
+	case destroyResetBIOS:
+		n.resetBIOS()
+	default:
+		n.refuseErase("Node", n.node.Name)
+	}
+	for _, v := range n.node.Volumes {
+		switch v.OnDestroy {
+		case "", destroyKeep:
+		case destroyDelete:
+			n.deleteVolume(v)
+		default:
+			n.refuseErase("Volume", v.Name)
+		}
+	}
+	n.planPower()
+	n.power.want = "" // what was on stays on
+}
+
+func (n *nodeBuild) refuseErase(what, name string) {
+	detail := fmt.Sprintf("%s %q asks for on_destroy = %q, and this version erases nothing.", what, name, destroyErase)
+	if n.node.AllowDataLoss == nil {
+		detail += " It would also need a data_loss consent."
+	}
+	n.block("destroy.erase", "Erase not planned by this version", detail, n.node.Origin)
+}
+
+// resetBIOS stages the registry's default for every attribute that the blueprint had set.
+func (n *nodeBuild) resetBIOS() {
+	if n.node.BIOS == nil {
+		return
+	}
+	if n.sys.BIOS == nil || n.sys.BIOS.RegistryDoc == nil {
+		n.unreadable("destroy.bios", "BIOS defaults not readable",
+			"The defaults stand in the attribute registry, which was not read."+because(n.gapsNamed("registries", "bios")), n.node.Origin)
+		return
+	}
+	r := newRegistry(n.sys.BIOS, n.missingTermIs())
+	defaults := map[string]rack.BIOSValue{}
+	for _, name := range sortedKeys(n.node.BIOS.Attributes) {
+		a := r.byName[name]
+		if a == nil || a.Default == nil {
+			n.warn("destroy.bios", "No default known", fmt.Sprintf("The registry gives no default of %s; it stays as it is.", name), n.node.Origin)
+			continue
+		}
+		defaults[name] = rack.BIOSValue{Value: a.Default, From: "registry default", Origin: n.node.BIOS.Attributes[name].Origin}
+	}
+	n.node.BIOS = &rack.BIOSSpec{Attributes: defaults, Origin: n.node.BIOS.Origin}
+	n.planBIOS()
+}
+
+// deleteVolume plans the deletion of one volume, with consent.
+func (n *nodeBuild) deleteVolume(s rack.VolumeSpec) {
+	name := VolumeName(n.node.Name, s.Name)
+	v := volumeBuild{nodeBuild: n}
+	i := slices.IndexFunc(v.volumes(), func(x rack.Volume) bool { return x.Name == name })
+	if i < 0 {
+		if gaps := n.gapsNamed("storage", "volumes"); len(gaps) > 0 {
+			n.unreadable("destroy.volume", "Storage not readable", "Whether the volume exists was not seen."+because(gaps), v.origin(s))
+		}
+		return
+	}
+	x := v.volumes()[i]
+	if n.node.AllowDataLoss == nil {
+		n.block("destroy.consent", "Consent to lose data is missing", fmt.Sprintf(
+			"on_destroy = %q of volume %q deletes its data. Add a data_loss block with owner and reason to the node, or keep the volume.",
+			destroyDelete, s.Name), v.origin(s))
+		return
+	}
+	if problem := v.differs(s, x); problem != "" {
+		n.block("destroy.volume", "Not the planned volume", fmt.Sprintf(
+			"Volume %q: %s. It is not deleted.", name, problem), v.origin(s))
+		return
+	}
+	class, apply := step.None, ""
+	if c, ok := v.controller(x.Controller); ok && !slices.Contains(c.ApplyTimes, "Immediate") && slices.Contains(c.ApplyTimes, "OnReset") {
+		class, apply = step.HostReset, "OnReset"
+	}
+	members := slices.Clone(x.Drives)
+	slices.Sort(members)
+	n.add(&change{key: "volume:" + s.Name, step: step.Step{
+		Kind: step.Volume, Activation: class, Origin: v.origin(s), EstimatedS: volumeS,
+		Expect: step.Facts{"exists": true, "name": name, "raid_type": strings.ToUpper(x.RAIDType), "drives": anyList(members)},
+		Want:   step.Facts{"exists": false, "name": name},
+		Args:   step.Args{Path: x.Path, ApplyTime: apply},
+		Why: fmt.Sprintf("on_destroy = %q, consent of %s: %s", destroyDelete, n.node.AllowDataLoss.Owner,
+			n.node.AllowDataLoss.Reason),
+	}})
+}

@@ -1,0 +1,106 @@
+package plan
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/metalwright/metalwright/internal/rack"
+)
+
+// Defaults of a rollout (engine.md, Concurrency and Failure quotas).
+const (
+	defaultCanary      = 1
+	defaultMaxParallel = 8
+	maxFailedPerWave   = 2 // and at most a tenth of the wave
+)
+
+const (
+	onErrorHalt     = "halt"
+	onErrorContinue = "continue"
+)
+
+// rollout is a node and the bounds it changes under.
+type rollout struct {
+	node string
+	by   group
+}
+
+// group is a firmware block, or the nodes that no firmware block targets (key "").
+type group struct {
+	key    string
+	bounds rack.Rollout
+}
+
+// rolloutOf finds the bounds of this node's firmware block.
+func (n *nodeBuild) rolloutOf() group {
+	g := group{}
+	if n.node.Firmware != nil {
+		for _, f := range n.d.Firmware {
+			if f.Address == n.node.Firmware.Set {
+				g = group{string(f.Address), f.Rollout}
+			}
+		}
+	}
+	if g.bounds == (rack.Rollout{}) {
+		g.bounds.Canary = defaultCanary
+	}
+	if g.bounds.MaxParallel <= 0 {
+		g.bounds.MaxParallel = defaultMaxParallel
+	}
+	if g.bounds.OnError != onErrorContinue {
+		g.bounds.OnError = onErrorHalt
+	}
+	return g
+}
+
+// waves cuts each group into its canaries and then chunks of at most MaxParallel, and joins the first waves of all groups, the
+// second waves, and so on: a canary speaks for its own platform only, so platforms need not wait for each other.
+func waves(nodes []rollout) []Wave {
+	groups := map[string][]rollout{}
+	for _, r := range nodes {
+		groups[r.by.key] = append(groups[r.by.key], r)
+	}
+	var canary *Wave
+	var rest []Wave
+	for _, key := range sortedKeys(groups) {
+		members := groups[key]
+		slices.SortFunc(members, func(a, b rollout) int { return strings.Compare(a.node, b.node) })
+		bounds := members[0].by.bounds
+		first := min(max(bounds.Canary, 0), len(members))
+		if first > 0 {
+			if canary == nil {
+				canary = &Wave{Name: "canary", OnError: onErrorContinue}
+			}
+			canary.join(members[:first], bounds)
+		}
+		i := 0
+		for chunk := range slices.Chunk(members[first:], bounds.MaxParallel) {
+			if i == len(rest) {
+				rest = append(rest, Wave{Name: strconv.Itoa(i + 1), OnError: onErrorContinue})
+			}
+			rest[i].join(chunk, bounds)
+			i++
+		}
+	}
+	out := []Wave{}
+	if canary != nil {
+		out = append(out, *canary)
+	}
+	for _, w := range rest {
+		w.AllowFailed = min(maxFailedPerWave, len(w.Nodes)/10)
+		out = append(out, w)
+	}
+	return out
+}
+
+// join adds nodes; one group that halts makes the wave halt.
+func (w *Wave) join(nodes []rollout, bounds rack.Rollout) {
+	for _, r := range nodes {
+		w.Nodes = append(w.Nodes, r.node)
+	}
+	w.MaxParallel += min(len(nodes), bounds.MaxParallel)
+	if bounds.OnError == onErrorHalt {
+		w.OnError = onErrorHalt
+	}
+}
