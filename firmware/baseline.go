@@ -252,7 +252,9 @@ func (d *baselineDecoder) selection(c *rack.BaselineComponent, in selectBlock) {
 			d.errorf(at, "Wrong pattern", "%q is no regular expression: %s.", p, err)
 		}
 	}
-	d.word(at, "read_from", c.Select.ReadFrom, "", FromBIOS, FromManager)
+	if in.ReadFrom != nil {
+		d.word(at, "read_from", *in.ReadFrom, FromBIOS, FromManager)
+	}
 	if c.Select.ID == "" && c.Select.Name == "" && c.Select.SoftwareID == "" && c.Select.ReadFrom == "" {
 		d.errorf(at, "Selector selects nothing", "select of component %q needs id, name, software_id or read_from.", c.Name)
 	}
