@@ -115,6 +115,7 @@ func (c *Client) read(ctx context.Context, q call, send sender) (a answer, at st
 		switch {
 		case err != nil:
 			var e *Error
+			a = answer{} // half an answer is none
 			if again = errors.As(err, &e) && e.Kind == Cut && cuts < c.health.allow(cutRetries); again {
 				cuts++
 				q.fresh = true // R9

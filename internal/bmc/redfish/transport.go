@@ -28,7 +28,8 @@ const (
 	idleConnTimeout  = 20 * time.Second // shorter than the idle time-out of the BMCs that cut abruptly (R10)
 	maxHeaderBytes   = 64 << 10
 	ioBufferBytes    = 8 << 10
-	maxMessageLength = 400 // of a BMC's text in an error
+	farewellTime     = 50 * time.Millisecond // for TLS's close_notify
+	maxMessageLength = 400                   // of a BMC's text in an error
 )
 
 // netDial is the dialler used when none is given.
@@ -134,6 +135,15 @@ func (h *heldConn) Close() error {
 	err := h.Conn.Close()
 	h.once.Do(h.free)
 	return err
+}
+
+// SetWriteDeadline is called by crypto/tls alone, for its farewell when it closes. The 5 s it allows would hold the place of
+// a BMC that no longer reads.
+func (h *heldConn) SetWriteDeadline(t time.Time) error {
+	if soon := time.Now().Add(farewellTime); t.After(soon) {
+		t = soon
+	}
+	return h.Conn.SetWriteDeadline(t)
 }
 
 type dialError struct{ err error }
