@@ -279,8 +279,11 @@ func TestBounds(t *testing.T) {
 		o := b.options()
 		o.Dial = func(ctx context.Context, n, a string) (net.Conn, error) {
 			conn, err := b.dial(ctx, n, a)
+			if err != nil {
+				return nil, err
+			}
 			up(&open, &mostOpen)
-			return &heldConn{Conn: conn, free: func() { open.Add(-1) }}, err
+			return &heldConn{Conn: conn, free: func() { open.Add(-1) }}, nil
 		}
 		c, err := New(o)
 		if err != nil {
@@ -311,6 +314,7 @@ func TestBounds(t *testing.T) {
 		if most.Load() != 4 || mostOpen.Load() > 4 || s.SessionsOpened != 1 || s.SessionsClosed != 1 || took > 220/4*50*time.Millisecond+2*time.Second {
 			t.Errorf("%d in flight, %d connections at once, %d sessions, %v", most.Load(), mostOpen.Load(), s.SessionsOpened, took)
 		}
+		time.Sleep(time.Second) // the farewells
 		if open.Load() != 0 {
 			t.Errorf("%d connections are left", open.Load())
 		}
