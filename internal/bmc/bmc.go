@@ -38,8 +38,8 @@ type Options struct {
 	Images func(file string) (io.ReaderAt, int64, error)
 	// ImageURL says where the BMC itself can fetch a firmware file, for BMCs that take no push; nil = nowhere.
 	ImageURL func(file string) (string, error)
-	// Pace is the pause between two looks inside one Act; 0 means 2 s.
-	Pace time.Duration
+	// Pace divides every wait: that of a simulator whose minutes are shorter; 0 means 1.
+	Pace float64
 	// MaxInFlight bounds concurrent reads on one BMC; 0 leaves it to the core.
 	MaxInFlight int
 	Log         *slog.Logger
@@ -47,7 +47,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.Pace <= 0 {
-		o.Pace = 2 * time.Second
+		o.Pace = 1
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -63,6 +63,7 @@ type client interface {
 	Post(ctx context.Context, uri string, body any) (*redfish.Response, error)
 	PostUnless(ctx context.Context, uri string, body any, reached func(context.Context) (bool, error)) (*redfish.Response, error)
 	MemberURIs(ctx context.Context, uri string) ([]string, []redfish.Problem, error)
+	Adopt(id redfish.Identity) redfish.Set
 	PushRaw(ctx context.Context, uri string, img redfish.Image) (*redfish.Response, error)
 	Push(ctx context.Context, uri string, img redfish.Image, params any) (*redfish.Response, error)
 }
@@ -213,9 +214,15 @@ func (a *act) begun(ctx context.Context) (proceed bool, err error) {
 	}
 }
 
+// between is the pause between two looks inside one act.
+const between = 2 * time.Second
+
+// paced is a duration of the real world in this driver's time.
+func (d *Driver) paced(x time.Duration) time.Duration { return time.Duration(float64(x) / d.opt.Pace) }
+
 // pause waits between two looks.
 func (d *Driver) pause(ctx context.Context, times int) error {
-	t := time.NewTimer(time.Duration(times) * d.opt.Pace)
+	t := time.NewTimer(d.paced(time.Duration(times) * between))
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

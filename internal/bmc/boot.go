@@ -87,16 +87,16 @@ func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (
 	if err != nil {
 		return step.State{}, err
 	}
-	right := ordered(have, want, t.orderAsSet) && sameMode(mode, b.boot.Str("BootSourceOverrideMode"))
+	right := ordered(have, want, t.does(redfish.OrderAsSet)) && sameMode(mode, b.boot.Str("BootSourceOverrideMode"))
 	pend := b.pending.Strs("BootOrder")
 	switch {
-	case right && len(jobs) == 0 && (len(pend) == 0 || ordered(pend, want, t.orderAsSet)):
+	case right && len(jobs) == 0 && (len(pend) == 0 || ordered(pend, want, t.does(redfish.OrderAsSet))):
 		return state(step.Done, seen, ""), nil
 	case len(jobs) > 0 && jobs[0].phase == phaseRunning:
 		return state(step.Working, seen, "the boot order is being applied"), nil
 	case right && len(jobs) > 0: // shown before it is real, as settings are (R55)
 		return state(step.Staged, seen, "the boot order waits for a reset"), nil
-	case len(pend) > 0 && !slices.Equal(pend, have) && ordered(pend, want, t.orderAsSet):
+	case len(pend) > 0 && !slices.Equal(pend, have) && ordered(pend, want, t.does(redfish.OrderAsSet)):
 		return state(step.Staged, seen, "the boot order waits for a reset"), nil
 	}
 	if op != nil && op.Sent {
@@ -114,7 +114,7 @@ func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (
 		}
 		return state(step.Ready, seen, "the boot order is still %s", strings.Join(have, ", ")), nil
 	}
-	if was := stringsOf(s.Expect["order"]); len(was) > 0 && !ordered(have, was, t.orderAsSet) && !ordered(pend, was, t.orderAsSet) {
+	if was := stringsOf(s.Expect["order"]); len(was) > 0 && !ordered(have, was, t.does(redfish.OrderAsSet)) && !ordered(pend, was, t.does(redfish.OrderAsSet)) {
 		return state(step.Moved, seen, "the boot order is %s, planned from %s", strings.Join(have, ", "), strings.Join(was, ", ")), nil
 	}
 	return state(step.Ready, seen, ""), nil
@@ -140,7 +140,7 @@ func (d *Driver) actBootOrder(ctx context.Context, a *act) error {
 	if err != nil {
 		return err
 	}
-	if t.orderNever {
+	if t.does(redfish.OrderHandsOff) {
 		return step.Fail(step.Unsupported, fmt.Errorf("this platform must not have its boot order changed from outside"),
 			"Set the boot order in its own setup; it is reported as drift until then.")
 	}
@@ -243,7 +243,7 @@ func (d *Driver) actBootOnce(ctx context.Context, a *act) error {
 	want := textOf(a.s.Want["target"])
 	target := want
 	if allowed := b.targets(); len(allowed) > 0 {
-		if target = firstOf(allowed, targetsOf(want, t.usbCd)...); target == "" {
+		if target = firstOf(allowed, targetsOf(want, t.quirks.Has("R28"))...); target == "" {
 			return unsupported("a one-time boot from %s (it lists %s)", want, strings.Join(allowed, ", "))
 		}
 	}
@@ -253,10 +253,10 @@ func (d *Driver) actBootOnce(ctx context.Context, a *act) error {
 		mode = have
 	}
 	shown := b.boot.Has("BootSourceOverrideMode") || b.pending.Has("BootSourceOverrideMode") // R27
-	if mode != "" && shown && (!t.leanBoot || mode != have) {                                // R25, R32
+	if mode != "" && shown && (!t.does(redfish.BootModeOnDiff) || mode != have) {            // R25, R32
 		boot["BootSourceOverrideMode"] = mode
 	}
-	if t.fullBoot && boot["BootSourceOverrideMode"] == nil && shown {
+	if t.does(redfish.FullBoot) && boot["BootSourceOverrideMode"] == nil && shown {
 		boot["BootSourceOverrideMode"] = "UEFI"
 	}
 	if err := a.intend(b.facts()); err != nil {

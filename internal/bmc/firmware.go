@@ -125,22 +125,33 @@ func (d *Driver) rows(ctx context.Context, s step.Step) (rows, error) {
 			if err != nil {
 				return out, fmt.Errorf("read firmware row %s: %w", id, err)
 			}
-			version := r.Obj.Str("Version")
-			staged, _ := r.Obj.Bool("Staged")
-			switch {
-			case firmware.IsPlaceholder(version):
-			case waits || staged:
-				out.staged = out.staged || firmware.Equal(s.Args.Compare, version, want)
-			case s.Args.ReadFrom == "":
-				out.versions = append(out.versions, version)
+			if version := r.Obj.Str("Version"); !firmware.IsPlaceholder(version) {
+				out.add(s, r.Obj, version, waits)
+				found = found || runs
 			}
-			found = found || runs && !firmware.IsPlaceholder(version) && !staged
 		}
 		if !found && s.Args.ReadFrom == "" {
 			out.missing = append(out.missing, row)
 		}
 	}
 	return out, nil
+}
+
+// add takes in one row. Staged on the row that runs says that something waits for it, and the version is still the running one
+// on some, that of the staged image on others.
+func (r *rows) add(s step.Step, row redfish.Object, version string, waits bool) {
+	flagged, _ := row.Bool("Staged")
+	isWanted := firmware.Equal(s.Args.Compare, version, textOf(s.Want["version"]))
+	switch {
+	case waits, flagged && isWanted:
+		r.staged = r.staged || isWanted
+		return
+	case flagged:
+		r.staged = true
+	}
+	if s.Args.ReadFrom == "" {
+		r.versions = append(r.versions, version)
+	}
 }
 
 func (d *Driver) checkFirmware(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
@@ -229,11 +240,11 @@ func (d *Driver) judgeWithout(ctx context.Context, s step.Step, op *step.Op, see
 		}
 		last := d.c.lastReset(s.Activation)
 		if last.IsZero() { // the reset was another process's: from the op's own age
-			last = op.Started.Add(time.Duration(s.EstimatedS) * time.Second)
+			last = op.Started.Add(d.paced(time.Duration(s.EstimatedS) * time.Second))
 		}
 		since = time.Since(last)
 	}
-	if since < lagAllowance {
+	if since < d.paced(lagAllowance) {
 		return state(step.Working, seen, "activated; the inventory does not show the version yet")
 	}
 	return state(step.Ready, seen, "the version is %v after its activation (%s)", seen["version"], said)

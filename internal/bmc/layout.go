@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
 	"github.com/metalwright/metalwright/internal/step"
@@ -15,6 +14,7 @@ const rootPath = "/redfish/v1/"
 // layout is where things are on one BMC, found by following links from the service root.
 type layout struct {
 	root      redfish.Object
+	id        redfish.Identity
 	systems   []*redfish.Resource
 	managers  []*redfish.Resource
 	update    string // UpdateService
@@ -54,6 +54,8 @@ func readLayout(ctx context.Context, rf client) (*layout, error) {
 	if l.managers, _, err = rf.Members(ctx, root.Obj.Link("Managers")); err != nil {
 		return nil, fmt.Errorf("read the managers: %w", err)
 	}
+	l.id = redfish.IdentityOf(l.root, l.managers, l.systems)
+	rf.Adopt(l.id)
 	if l.update != "" {
 		if u, err := rf.Get(ctx, l.update); err == nil {
 			l.inventory = u.Obj.Link("FirmwareInventory")
@@ -112,59 +114,14 @@ func (d *Driver) host(ctx context.Context, s step.Step) (string, error) {
 // resettable tells whether a system is a host; one without the action is a part of another one (R112).
 func resettable(system redfish.Object) bool { return system.Has("Actions", "#ComputerSystem.Reset") }
 
-// manager finds the BMC that serves: by the root's link, else the resettable manager of this host that is no part of an
-// accelerator board.
-func (l *layout) manager(host string) (*redfish.Resource, error) {
-	serving := l.root.Link("Links", "ManagerProvidingService")
-	var best *redfish.Resource
-	score := -1
+// manager is the BMC that serves.
+func (l *layout) manager() (*redfish.Resource, error) {
 	for _, m := range l.managers {
-		if serving != "" && samePath(m.URI, serving) {
+		if samePath(m.URI, l.id.Manager) {
 			return m, nil
 		}
-		if !m.Obj.Has("Actions", "#Manager.Reset") {
-			continue
-		}
-		s := 0
-		servers := m.Obj.Links("Links", "ManagerForServers")
-		switch {
-		case slices.ContainsFunc(servers, func(p string) bool { return samePath(p, host) }):
-			s += 4
-		case len(servers) > 0: // the BMC of another system: an accelerator board's
-			s -= 2
-		}
-		if strings.EqualFold(m.Obj.Str("ManagerType"), "BMC") {
-			s++
-		}
-		if m.Obj.Link("NetworkProtocol") != "" {
-			s++
-		}
-		if s > score || best == nil {
-			best, score = m, s
-		}
 	}
-	if best == nil {
-		return nil, unsupported("a manager that can be reset")
-	}
-	return best, nil
-}
-
-// traits are the peculiarities of this BMC.
-func (d *Driver) traits(ctx context.Context) (traits, error) {
-	l, err := d.layout(ctx)
-	if err != nil {
-		return traits{}, err
-	}
-	var m, s redfish.Object
-	if r, err := l.manager(""); err == nil {
-		m = r.Obj
-	}
-	for _, r := range l.systems {
-		if resettable(r.Obj) {
-			s = r.Obj
-		}
-	}
-	return traitsOf(dialectOf(l.root, m), m, s), nil
+	return nil, unsupported("a manager")
 }
 
 // allowable lists what a parameter of an action may be: inline values and ActionInfo together (redfish.md §2.5).

@@ -38,7 +38,7 @@ func (d *Driver) slots(ctx context.Context, s step.Step) ([]*redfish.Resource, e
 		return nil, err
 	}
 	var collections []string
-	if m, err := l.manager(host); err == nil {
+	if m, err := l.manager(); err == nil {
 		collections = append(collections, m.Obj.Link("VirtualMedia"))
 	}
 	if r, err := d.c.rf.Get(ctx, host); err == nil {
@@ -133,7 +133,7 @@ func (d *Driver) actMedia(ctx context.Context, a *act) error {
 	if err != nil {
 		return err
 	}
-	if t.firstSlot { // R24
+	if t.does(redfish.SlotOneMedia) { // R24
 		slices.SortStableFunc(all, func(x, y *redfish.Resource) int { return strings.Compare(lastPart(x.URI), lastPart(y.URI)) })
 	}
 	if err := a.intend(step.Facts{"image": all[0].Obj.Str("Image"), "inserted": filled(all[0].Obj)}); err != nil {
@@ -150,7 +150,7 @@ func (d *Driver) actMedia(ctx context.Context, a *act) error {
 		return a.sent("")
 	}
 	image := textOf(a.s.Want["image"])
-	if t.leanMedia && strings.ContainsAny(image, "?=") {
+	if t.does(redfish.PlainMediaURL) && strings.ContainsAny(image, "?=") {
 		return rejected("this BMC takes no image URL with a query (%s)", bareURL(image)) // R29
 	}
 	var last error
@@ -170,7 +170,7 @@ func (d *Driver) actMedia(ctx context.Context, a *act) error {
 
 // insert fills one slot and reads it until it shows the image: an answer without that is not done (R78).
 func (d *Driver) insert(ctx context.Context, slot *redfish.Resource, image string, t traits) error {
-	if filled(slot.Obj) || t.ejectFirst && ejectable(slot.Obj) {
+	if filled(slot.Obj) || t.quirks.Has("R23") && ejectable(slot.Obj) {
 		if err := d.eject(ctx, slot); err != nil && filled(slot.Obj) { // R23
 			return err
 		}
@@ -178,7 +178,7 @@ func (d *Driver) insert(ctx context.Context, slot *redfish.Resource, image strin
 	lean := map[string]any{"Image": image}
 	full := map[string]any{"Image": image, "Inserted": true, "WriteProtected": true}
 	bodies := []map[string]any{full, lean} // R29, R77: the body with the image alone is the last word
-	if t.leanMedia {
+	if t.does(redfish.PlainMediaURL) {
 		bodies = []map[string]any{lean}
 	}
 	var last error

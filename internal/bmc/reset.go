@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,7 +41,7 @@ func (d *Driver) checkReset(ctx context.Context, s step.Step, op *step.Op) (step
 		changed = v.hostMoved(op.Baseline)
 	}
 	since := time.Since(op.Started)
-	settle := max(time.Duration(s.EstimatedS)*time.Second, settleDefault)
+	settle := d.paced(max(time.Duration(s.EstimatedS)*time.Second, settleDefault))
 	switch {
 	case !changed && !op.Sent:
 		return state(step.Ready, v.facts(), ""), nil
@@ -54,7 +56,7 @@ func (d *Driver) checkReset(ctx context.Context, s step.Step, op *step.Op) (step
 		}
 	}
 	if s.Activation.Host() && !v.on() {
-		if since > halfWayAfter && v.power == "Off" {
+		if since > d.paced(halfWayAfter) && v.power == "Off" {
 			return state(step.Ready, v.facts(), "the host was left off half-way through its reset"), nil
 		}
 		return state(step.Working, v.facts(), "the host is %s", v.power), nil
@@ -180,7 +182,7 @@ func (d *Driver) resetHost(ctx context.Context, a *act, v vitals, t traits) erro
 	if !v.on() {
 		return d.offOn(ctx, a, v)
 	}
-	if t.offThenOn || !v.telling() {
+	if t.offThenOn || t.does(redfish.OffOnReset) || !v.telling() {
 		return d.offOn(ctx, a, v)
 	}
 	target, verb, err := d.resetVerb(ctx, v.system, "#ComputerSystem.Reset", "ForceRestart", "GracefulRestart")
@@ -302,44 +304,38 @@ type auxVerb struct {
 
 // auxVerb finds the way, by what the device lists (redfish.md §2.9).
 func (d *Driver) auxVerb(ctx context.Context, v vitals, t traits) (auxVerb, error) {
-	for name, raw := range v.system.Obj("Actions", "Oem") { // Lenovo: ACPowerCycle
-		if x, err := d.auxOf(ctx, name, raw); err != nil || x.target != "" {
-			return x, err
-		}
-	}
-	for name, raw := range v.system.Obj("Oem", "Hpe", "Actions") { // HPE: AuxCycle
-		if x, err := d.auxOf(ctx, name, raw); err != nil || x.target != "" {
-			return x, err
-		}
-	}
-	root, err := d.layout(ctx)
+	l, err := d.layout(ctx)
 	if err != nil {
 		return auxVerb{}, err
 	}
-	chassis, _, err := d.c.rf.Members(ctx, root.root.Link("Chassis"))
+	chassis, _, err := d.c.rf.Members(ctx, l.root.Link("Chassis"))
 	if err != nil && !redfish.IsNotFound(err) {
 		return auxVerb{}, fmt.Errorf("read the chassis: %w", err)
 	}
-	for _, c := range chassis { // NVIDIA: AuxPowerReset
-		for name, raw := range c.Obj.Obj("Actions", "Oem") {
-			if x, err := d.auxOf(ctx, name, raw); err != nil || x.target != "" {
+	// Lenovo: ACPowerCycle of the system; HPE: AuxCycle in its Oem part; NVIDIA: AuxPowerReset of a chassis.
+	groups := []redfish.Object{v.system.Obj("Actions", "Oem"), v.system.Obj("Oem", "Hpe", "Actions")}
+	for _, c := range chassis {
+		groups = append(groups, c.Obj.Obj("Actions", "Oem"))
+	}
+	for _, g := range groups {
+		for _, name := range slices.Sorted(maps.Keys(g)) {
+			if x, err := d.auxOf(ctx, name, g.Obj(name)); err != nil || x.target != "" {
 				return x, err
 			}
 		}
 	}
 	if t.auxBIOS != "" {
-		return auxVerb{bios: t.auxBIOS, verb: t.auxBIOSValue}, nil
+		return auxVerb{bios: t.auxBIOS, verb: t.auxValue}, nil
 	}
 	return auxVerb{}, step.Fail(step.Unsupported, errors.New("no verb of this BMC cuts standby power"),
 		"Pull the power feed by hand, then run again.")
 }
 
-func (d *Driver) auxOf(ctx context.Context, name string, raw any) (auxVerb, error) {
-	o, ok := raw.(map[string]any)
-	if !ok || !strings.Contains(name, "Reset") {
+// auxOf reads one OEM action; the zero value when it does not cut standby power.
+func (d *Driver) auxOf(ctx context.Context, name string, action redfish.Object) (auxVerb, error) {
+	if action == nil || !strings.Contains(name, "Reset") {
 		return auxVerb{}, nil
 	}
-	action := redfish.Object(o)
 	allowed, err := d.allowable(ctx, action, "ResetType")
 	if err != nil {
 		return auxVerb{}, err

@@ -14,7 +14,7 @@ type vitals struct {
 	system    redfish.Object
 	power     string // PowerState
 	lastReset string // ComputerSystem.LastResetTime
-	progress  string // BootProgress.LastState, else HPE's PostState
+	progress  string // BootProgress.LastState, else HPE's PostState or Lenovo's SystemStatus
 	progressT string // BootProgress.LastStateTime
 	bmcReset  string // Manager.LastResetTime
 	bmc       *redfish.Resource
@@ -35,6 +35,9 @@ func (d *Driver) vitals(ctx context.Context, s step.Step, bmc bool) (vitals, err
 	if post := r.Obj.Str("Oem", "Hpe", "PostState"); post != "" && (v.progress == "" || post == "InPost") {
 		v.progress = post
 	}
+	if v.progress == "" {
+		v.progress = v.system.Str("Oem", "Lenovo", "SystemStatus")
+	}
 	if !bmc {
 		return v, nil
 	}
@@ -42,7 +45,7 @@ func (d *Driver) vitals(ctx context.Context, s step.Step, bmc bool) (vitals, err
 	if err != nil {
 		return v, err
 	}
-	m, err := l.manager(path)
+	m, err := l.manager()
 	if err != nil {
 		return v, err
 	}
@@ -68,12 +71,13 @@ func (v vitals) facts() step.Facts {
 // on tells whether the host has power and is not on its way down.
 func (v vitals) on() bool { return v.power == "On" || v.power == "Paused" }
 
-// posting tells whether the host's firmware has not handed over yet. Names are those of BootProgress (DSP0268) and of HPE's
-// PostState. A BMC that shows no progress is never posting.
+// posting tells whether the host's firmware has not handed over yet. Names are those of BootProgress (DSP0268) and of the
+// vendors' own words. A BMC that shows no progress is never posting.
 func (v vitals) posting() bool {
 	switch v.progress {
 	case "PrimaryProcessorInitializationStarted", "BusInitializationStarted", "MemoryInitializationStarted",
-		"SecondaryProcessorInitializationStarted", "PCIResourceConfigStarted", "InPost", "InPostDiscoveryComplete", "Reset":
+		"SecondaryProcessorInitializationStarted", "PCIResourceConfigStarted", "InPost", "InPostDiscoveryComplete", "Reset",
+		"SystemOn/StartingUEFI", "SystemOnStartingUEFI", "SystemStartingUEFI":
 		return true
 	}
 	return v.power == "PoweringOn"
