@@ -28,7 +28,7 @@ var innerSpecs = map[string]blockSpec{
 	"identity": {"manufacturer": text, "models": texts},
 	"form": {"u": number, "width_mm": number, "height_mm": number, "depth_mm": number, "weight_kg": number,
 		"cooling": text},
-	"power": {"peak_kw": number, "supplies": number, "supply_kw": number, "required": number, "input": text},
+	"power": {"peak_kw": number, "supplies": number, "supply_kw": number, "required": number, "output_kw": number, "input": text},
 	"cpu":   {"manufacturer": text, "model": text, "count": number, "cores": number},
 	"gpu": {"manufacturer": text, "name": text, "model": text, "count": number, "memory_mib": number,
 		"memory_gb": number},

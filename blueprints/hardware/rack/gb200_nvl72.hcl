@@ -2,7 +2,7 @@
 rack "gb200_nvl72" {
   vendor   = "NVIDIA"
   summary  = "18 compute trays, 9 NVLink switch trays, 8 power shelves"
-  source   = "https://docs.nvidia.com/dgx/dgxgb200-user-guide/hardware.html"
+  source   = "vendor: NVIDIA DGX GB200 user guide, hardware (docs.nvidia.com)"
   verified = true
 
   form {

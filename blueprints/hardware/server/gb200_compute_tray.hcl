@@ -14,7 +14,7 @@ server "gb200_compute_tray" {
   form {
     u        = 1
     cooling  = "hybrid" # cold plates on CPU and GPU, fans for the rest
-    source   = "https://docs.nvidia.com/dgx/dgxgb200-user-guide/hardware.html"
+    source   = "vendor: NVIDIA DGX GB200 user guide, hardware (docs.nvidia.com)"
     verified = true
   }
 
@@ -22,7 +22,7 @@ server "gb200_compute_tray" {
     manufacturer = "NVIDIA"
     model        = "Grace"
     count        = 2
-    source       = "https://docs.nvidia.com/dgx/dgxgb200-user-guide/hardware.html"
+    source       = "vendor: NVIDIA DGX GB200 user guide, hardware (docs.nvidia.com)"
     verified     = true
   }
 
@@ -32,14 +32,14 @@ server "gb200_compute_tray" {
     manufacturer = "NVIDIA"
     model        = "GB200"
     count        = 4
-    source       = "https://docs.nvidia.com/dgx/dgxgb200-user-guide/hardware.html"
+    source       = "vendor: NVIDIA DGX GB200 user guide, hardware (docs.nvidia.com)"
     verified     = true
   }
 
   rails {
     count    = 4
     rate     = "400Gb/s"
-    source   = "https://docs.nvidia.com/dgx/dgxgb200-user-guide/hardware.html"
+    source   = "vendor: NVIDIA DGX GB200 user guide, hardware (docs.nvidia.com)"
     verified = true
   }
 
