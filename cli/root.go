@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -63,19 +64,49 @@ type app struct {
 	tty   bool
 	width int
 	json  bool
+
+	gentle atomic.Bool   // the command finishes what is under way after the first interrupt
+	stop   chan struct{} // closed by the first interrupt
+}
+
+// listen turns interrupts into a.stop and, at the second one or when the command is not gentle, into cancel.
+func (a *app) listen(cancel context.CancelFunc) (undo func()) {
+	signals := make(chan os.Signal, 4)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	done := make(chan struct{})
+	go func() {
+		for first := true; ; first = false {
+			select {
+			case <-done:
+				return
+			case <-signals:
+			}
+			if first {
+				close(a.stop)
+			}
+			if !first || !a.gentle.Load() {
+				cancel()
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(signals)
+		close(done)
+	}
 }
 
 // Main runs one command and returns its exit code. It may be called several times in one process.
 func Main(args []string, s Streams) (code int) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	defer func() {
 		if r := recover(); r != nil {
 			fmt.Fprintf(s.Err, "metalwright: internal error: %v. This is a bug in Metalwright.\n%s", r, debug.Stack())
 			code = exitInternal
 		}
 	}()
-	a := &app{Streams: s, width: 80}
+	a := &app{Streams: s, width: 80, stop: make(chan struct{})}
+	defer a.listen(cancel)()
 	if f, ok := s.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		a.tty = true
 		a.color = os.Getenv("NO_COLOR") == ""

@@ -1,0 +1,219 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metalwright/metalwright/internal/apply"
+	"github.com/metalwright/metalwright/internal/engine"
+	"github.com/metalwright/metalwright/internal/plan"
+	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+type applyFlags struct {
+	workspaceFlags
+	approve  bool
+	parallel int
+	only     []string
+	fresh    bool
+}
+
+func newApply(a *app) *cobra.Command {
+	var f applyFlags
+	c := &cobra.Command{
+		Use: "apply [FILE | DIR]", GroupID: "rack", Short: "Do a plan: stage everything, reset as seldom as possible, verify",
+		Long: `Apply plans, asks, does it, and then reads everything again: it is finished when a new plan is empty. With a file of
+metalwright plan -out it does exactly that plan and refuses when a device has moved meanwhile.
+
+An apply that was cut off is gone on with by the same command: what was begun is looked at first and never repeated blindly.
+The first interrupt lets what is under way finish and starts nothing new; the second leaves at once.` +
+			codes(exitDone, exitError, exitStopped, exitMoved, exitInterrupted),
+		Example: "  metalwright apply\n  metalwright apply lab.plan\n  metalwright apply lab --auto-approve --parallel 4",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			file := ""
+			if len(args) > 0 {
+				if st, err := os.Stat(args[0]); err == nil && !st.IsDir() {
+					file, args = args[0], nil
+				}
+			}
+			w, err := a.load(&f.workspaceFlags, args)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = w.Close() }()
+			return a.apply(c.Context(), w, &f, file)
+		},
+	}
+	f.add(c)
+	c.Flags().BoolVar(&f.approve, "auto-approve", false, "do not ask")
+	c.Flags().IntVar(&f.parallel, "parallel", 0, "nodes at once, at most (default: as the rollout says)")
+	c.Flags().StringSliceVar(&f.only, "node", nil, "only these nodes")
+	c.Flags().BoolVar(&f.fresh, "new-plan", false, "do not go on with an earlier run: plan anew")
+	return c
+}
+
+func (a *app) apply(ctx context.Context, w *engine.Workspace, f *applyFlags, file string) error {
+	if !f.fresh && file == "" {
+		pending, err := w.Pending()
+		if err != nil {
+			return err
+		}
+		if pending != nil {
+			a.say("resuming %s at step %d of %d: what was begun is looked at first, nothing is repeated", pending.Plan.Digest.Short(),
+				min(pending.Done+1, pending.Of), pending.Of)
+			return a.run(ctx, w, pending.Plan, f, func(opt engine.ApplyOptions) (engine.Applied, error) {
+				return w.Resume(ctx, *pending, opt)
+			})
+		}
+	}
+	p, o, err := a.decide(ctx, w, f, file)
+	if err != nil {
+		return err
+	}
+	if p.Empty() {
+		return planCode(p, false)
+	}
+	if !f.approve && file == "" {
+		if err := a.ask(p); err != nil {
+			return err
+		}
+	}
+	return a.run(ctx, w, p, f, func(opt engine.ApplyOptions) (engine.Applied, error) {
+		opt.Before = &o
+		return w.Apply(ctx, p, opt)
+	})
+}
+
+// decide makes the plan to apply: a new one, or that of a file when nothing has moved since.
+func (a *app) decide(ctx context.Context, w *engine.Workspace, f *applyFlags, file string) (plan.Plan, rack.Observation, error) {
+	var want engine.PlanFile
+	if file != "" {
+		var err error
+		if want, err = engine.LoadPlan(file); err != nil {
+			return plan.Plan{}, rack.Observation{}, err
+		}
+		if want.Plan.Design != w.Design.Digest() {
+			return plan.Plan{}, rack.Observation{}, step.Fail(step.HasMoved, fmt.Errorf("the blueprint is no longer the one that %s was made from", file), "Plan again.")
+		}
+		for _, n := range want.Plan.Nodes {
+			f.only = append(f.only, n.Name)
+		}
+	}
+	p, o := w.Plan(ctx, engine.SurveyOptions{Only: f.only, Progress: a.progress("read")})
+	if err := ctx.Err(); err != nil {
+		return p, o, err
+	}
+	if file != "" && p.Digest != want.Plan.Digest {
+		for _, c := range plan.Drift(p) {
+			a.say("now: %s %s %s %v -> %v", c.Node, c.Kind, c.Name, word(c.From), word(c.To))
+		}
+		return p, o, step.Fail(step.HasMoved, fmt.Errorf("a device is no longer as plan %s expects", want.Plan.Digest.Short()), "Plan again.")
+	}
+	if !a.json {
+		a.showPlan(w.Design, p)
+	}
+	return p, o, nil
+}
+
+func (a *app) ask(p plan.Plan) error {
+	fmt.Fprintf(a.Err, "metalwright: type yes to do plan %s: ", p.Digest.Short())
+	line, err := bufio.NewReader(a.In).ReadString('\n')
+	if strings.TrimSpace(line) == "yes" {
+		return nil
+	}
+	if err != nil && line == "" {
+		return errors.New("nobody answered; use --auto-approve, or apply a plan file")
+	}
+	return errors.New("not approved; nothing was changed")
+}
+
+// run does a plan with a live view, and says how it ended.
+func (a *app) run(ctx context.Context, w *engine.Workspace, p plan.Plan, f *applyFlags, do func(engine.ApplyOptions) (engine.Applied, error)) error {
+	a.gentle.Store(true)
+	defer a.gentle.Store(false)
+	v := a.newView(w.Design, p)
+	start := time.Now()
+	got, err := do(engine.ApplyOptions{Parallel: f.parallel, Events: v.event, Stop: a.stop})
+	v.close()
+	if len(got.Result.Nodes) == 0 && err != nil {
+		return err
+	}
+	a.showResult(w, got, time.Since(start))
+	return a.resultCode(ctx, w, got, err)
+}
+
+func (a *app) resultCode(ctx context.Context, w *engine.Workspace, got engine.Applied, err error) error {
+	r := got.Result
+	again := "metalwright apply" + dirArg(w.Dir)
+	switch {
+	case err != nil && ctx.Err() == nil:
+		return withCode(exitStopped, err)
+	case ctx.Err() != nil:
+		return withCode(exitInterrupted, fmt.Errorf("left at once; to go on: %s", again))
+	case r.Moved():
+		return withCode(exitMoved, errors.New("a device moved: plan again"))
+	case r.Stopped != "":
+		return withCode(exitStopped, fmt.Errorf("%s; to go on: %s", r.Stopped, again))
+	case !r.OK():
+		return withCode(exitStopped, fmt.Errorf("%d of %s not as planned; to go on: %s", len(r.Nodes)-r.Count(apply.Done, apply.Skipped, apply.Degraded), count(len(r.Nodes), "node"), again))
+	case !got.Settled:
+		for _, c := range plan.Drift(got.Replan) {
+			a.printf("~ %s %s %s %v -> %v\n", c.Node, c.Kind, c.Name, word(c.From), word(c.To))
+		}
+		a.showReport(got.Replan)
+		return withCode(exitStopped, fmt.Errorf("done, and a new plan is not empty; look at it: metalwright plan%s", dirArg(w.Dir)))
+	}
+	return nil
+}
+
+func (a *app) showResult(w *engine.Workspace, got engine.Applied, elapsed time.Duration) {
+	if a.json {
+		_ = a.event(struct {
+			Format  int          `json:"format"`
+			Event   string       `json:"event"`
+			Result  apply.Result `json:"result"`
+			Settled bool         `json:"settled"`
+		}{1, "result", got.Result, got.Settled})
+		return
+	}
+	for _, n := range got.Result.Nodes {
+		a.printf("%s %s %s   %s, %d of %s, %s\n", mark(n.Word), n.Node, n.Word, resetWords(n.Resets), n.Steps, count(n.Of, "step"), n.Elapsed.Round(time.Second))
+		if n.Text != "" {
+			at := ""
+			if !n.Origin.IsZero() {
+				at = "  (asked for at " + n.Origin.Short() + ")"
+			}
+			a.printf("    %s%s\n", n.Text, at)
+		}
+		if n.Advice != "" {
+			a.printf("    %s\n", n.Advice)
+		}
+	}
+	r := got.Result
+	a.printf("done %d, skipped %d, degraded %d, blocked %d, failed %d in %s; journal %s\n", r.Count(apply.Done), r.Count(apply.Skipped),
+		r.Count(apply.Degraded), r.Count(apply.Blocked), r.Count(apply.Failed), elapsed.Round(time.Second), r.Journal)
+	if got.Settled {
+		a.printf("a new plan is empty: the rack is as the design says\n")
+	}
+}
+
+func mark(w apply.Word) string {
+	switch w {
+	case apply.Done:
+		return "✓"
+	case apply.Skipped:
+		return "="
+	case apply.Degraded, apply.Blocked:
+		return "!"
+	}
+	return "✗"
+}

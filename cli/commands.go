@@ -1,0 +1,36 @@
+package cli
+
+import (
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// commands is the table of contents of the command line.
+func commands(a *app) []*cobra.Command {
+	return []*cobra.Command{
+		newInit(a), newValidate(a), newFmt(a), newExpand(a), newExplain(a), newTest(a),
+		newPlan(a), newApply(a), newVerify(a), newDestroy(a),
+		newDiscover(a), newBind(a), newSurvey(a),
+		newJournal(a), newEvidence(a), newUnlock(a),
+		newSim(a),
+		newVersion(a),
+	}
+}
+
+func newVersion(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			v := "development"
+			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+				v = info.Main.Version
+			}
+			if a.json {
+				return a.printJSON(map[string]any{"format": 1, "version": v})
+			}
+			a.printf("metalwright %s\n", v)
+			return nil
+		},
+	}
+}

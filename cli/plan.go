@@ -1,0 +1,87 @@
+package cli
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metalwright/metalwright/internal/engine"
+	"github.com/metalwright/metalwright/internal/plan"
+)
+
+func newPlan(a *app) *cobra.Command {
+	var f workspaceFlags
+	var out string
+	var detailed bool
+	var only []string
+	c := &cobra.Command{
+		Use: "plan [DIR]", GroupID: "rack", Short: "Show what would change, how often what is reset, how long it takes, what needs hands",
+		Long: `Plan reads every node and shows what would have to change so that the rack is as the blueprint says. It changes nothing.
+With -out the plan is kept; metalwright apply FILE does exactly that plan, or refuses when a device has moved meanwhile.` +
+			codes(exitDone, exitError, exitChanges, exitInterrupted) + "\n\nCode 2 is returned only with --detailed-exitcode.",
+		Example: "  metalwright plan\n  metalwright plan lab -out lab.plan\n  metalwright plan --json --detailed-exitcode",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			w, err := a.load(&f, args)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = w.Close() }()
+			p, o := w.Plan(c.Context(), engine.SurveyOptions{Only: only, Progress: a.progress("read")})
+			if err := c.Context().Err(); err != nil {
+				return err
+			}
+			if a.json {
+				err = a.printJSON(p)
+			} else {
+				a.showPlan(w.Design, p)
+				if !p.Empty() {
+					a.say("to do it: metalwright apply%s", dirArg(w.Dir))
+				}
+			}
+			if out != "" {
+				err = errors.Join(err, engine.SavePlan(out, p, o))
+			}
+			if err != nil {
+				return err
+			}
+			return planCode(p, detailed)
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&out, "out", "", "keep the plan in this file")
+	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "end with 2 when there are changes")
+	c.Flags().StringSliceVar(&only, "node", nil, "only these nodes")
+	return c
+}
+
+// planCode says by exit code how a plan stands: what waits, is blocked or unreadable is an error, as nothing is silent.
+func planCode(p plan.Plan, detailed bool) error {
+	switch {
+	case detailed && !p.Empty():
+		return withCode(exitChanges, nil)
+	case p.Empty() && !p.Report.Clean():
+		return withCode(exitError, errors.New("nothing can be done while the report is not clean"))
+	}
+	return nil
+}
+
+func dirArg(dir string) string {
+	if dir == "." {
+		return ""
+	}
+	return " " + dir
+}
+
+// progress draws a counter on a terminal and is silent elsewhere.
+func (a *app) progress(verb string) func(done, total int) {
+	if !a.tty || a.json {
+		return nil
+	}
+	return func(done, total int) {
+		a.printf("\r\x1b[K%s %d of %d", verb, done, total)
+		if done == total {
+			a.printf("\r\x1b[K")
+		}
+	}
+}

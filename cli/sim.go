@@ -1,0 +1,340 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metalwright/metalwright/internal/blueprint"
+	"github.com/metalwright/metalwright/internal/engine"
+	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/sim"
+	"github.com/metalwright/metalwright/internal/sim/recorded"
+)
+
+func newSim(a *app) *cobra.Command {
+	c := &cobra.Command{Use: "sim", GroupID: "lab", Short: "Simulate a rack, or serve a recorded one",
+		Long: `Sim answers as the BMCs of a rack would, in the dialect of their vendors, on loopback: state machines, not canned answers.
+Every blueprint can be brought up without hardware.`}
+	c.AddCommand(newSimUp(a), newSimServe(a), newSimFaults(a), newSimLedger(a), newSimPoke(a))
+	return c
+}
+
+func newSimUp(a *app) *cobra.Command {
+	var f workspaceFlags
+	var listen, power string
+	var speed float64
+	var seed uint64
+	var faults []string
+	var latency time.Duration
+	c := &cobra.Command{
+		Use:   "up [DIR]",
+		Short: "Simulate every node of a blueprint until interrupted",
+		Long: `Up starts one BMC over TLS for every node of the blueprint and writes site.bind.hcl (address, certificate pin, secret reference),
+which the other commands read. --speed divides every duration: with 60, a minute passes in a second. --faults plays what real BMCs
+do wrong; see metalwright sim faults.` + codes(exitDone, exitError),
+		Example: "  metalwright sim up lab --speed 60\n  metalwright sim up lab --faults R17,R39 --seed 7",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			w, err := a.load(&f, args)
+			if err != nil {
+				return err
+			}
+			r, err := sim.New(w.Design, sim.Options{Seed: seed, Speed: speed, Faults: faults, Power: power, Latency: latency})
+			if err != nil {
+				return err
+			}
+			bindings, err := r.Start(listen)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = r.Close() }()
+			undo, err := a.publishSim(c.Context(), w, r, bindings, speed, seed)
+			if err != nil {
+				return err
+			}
+			defer undo()
+			a.printf("simulated rack: %s; bindings in %s; 1 minute passes in %s\n", count(len(r.Nodes()), "node"),
+				filepath.Join(w.Dir, engine.BindingsFile), (time.Duration(float64(time.Minute) / speed)).Round(time.Millisecond))
+			if len(faults) > 0 {
+				a.printf("faults: %s, seed %d\n", strings.Join(faults, ", "), seed)
+			}
+			<-c.Context().Done()
+			return nil
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "address of the first BMC; with port 0 each takes a free one")
+	c.Flags().Float64Var(&speed, "speed", 1, "divide every duration by this")
+	c.Flags().Uint64Var(&seed, "seed", 1, "the only source of chance: passwords, serial numbers, when faults strike")
+	c.Flags().StringSliceVar(&faults, "faults", nil, "faults to play: a list of ids, or all")
+	c.Flags().StringVar(&power, "power", "On", "what hosts are at the start: On or Off")
+	c.Flags().DurationVar(&latency, "latency", 0, "added to every request, before --speed")
+	return c
+}
+
+// publishSim writes bindings, secrets and the simulator's own record; undo removes the record.
+func (a *app) publishSim(ctx context.Context, w *engine.Workspace, r *sim.Rack, bindings []rack.Binding, speed float64, seed uint64) (func(), error) {
+	state := filepath.Join(w.Dir, engine.StateDir)
+	secrets := filepath.Join(state, "secrets")
+	if err := os.MkdirAll(secrets, 0o700); err != nil {
+		return nil, err
+	}
+	for i, b := range bindings {
+		_, pass := r.Credentials(b.Node)
+		if err := os.WriteFile(filepath.Join(secrets, b.Node), []byte(pass+"\n"), 0o600); err != nil {
+			return nil, err
+		}
+		bindings[i].Credential = rack.SecretRef("file:" + filepath.ToSlash(filepath.Join(engine.StateDir, "secrets", b.Node)))
+	}
+	path := filepath.Join(w.Dir, engine.BindingsFile)
+	text, err := blueprint.WriteBindings(bindings, w.Sources[engine.BindingsFile])
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		return nil, err
+	}
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	srv := &http.Server{Handler: r.AdminHandler(), ReadHeaderTimeout: 10 * time.Second}
+	go func() { _ = srv.Serve(l) }()
+	err = engine.WriteSimulated(state, engine.Simulated{PID: os.Getpid(), Admin: "http://" + l.Addr().String(), Speed: speed, Seed: seed})
+	if err != nil {
+		return nil, errors.Join(err, srv.Close())
+	}
+	return func() {
+		_ = os.Remove(filepath.Join(state, "sim.json"))
+		_ = srv.Close()
+	}, nil
+}
+
+func newSimServe(a *app) *cobra.Command {
+	var listen, user, passEnv string
+	c := &cobra.Command{
+		Use:   "serve TREE",
+		Short: "Serve a recorded Redfish tree (a folder or .tar.gz) as it is",
+		Long: `Serve answers with the resources of a recorded tree as they are, 404s included, with working sessions and ETags. Writes leave pending
+settings, power state and tasks behind. It is for readers; behaviour is what sim up has.` + codes(exitDone, exitError),
+		Example: "  metalwright sim serve dgx-h100.tar.gz --listen 127.0.0.1:8443",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			tree, err := recorded.Load(args[0])
+			if err != nil {
+				return err
+			}
+			pass := "recorded"
+			if passEnv != "" {
+				pass = os.Getenv(passEnv)
+			}
+			l, err := recorded.NewServer(tree, recorded.Options{User: user, Password: pass}).Start(listen)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = l.Close() }()
+			a.printf("serving %d resources at %s, certificate pin %s, user %s\n", tree.Len(), l.URL, l.PinSHA256, user)
+			<-c.Context().Done()
+			return nil
+		},
+	}
+	c.Flags().StringVar(&listen, "listen", "127.0.0.1:0", "address to listen on")
+	c.Flags().StringVar(&user, "username", "admin", "who may log in")
+	c.Flags().StringVar(&passEnv, "password-env", "", `environment variable with the password (default: the word "recorded")`)
+	return c
+}
+
+func newSimFaults(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use: "faults", Short: "List what the simulator can play: id, dialects, summary", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			if a.json {
+				return a.printJSON(struct {
+					Format int             `json:"format"`
+					Faults []sim.FaultInfo `json:"faults"`
+				}{1, sim.Faults()})
+			}
+			w := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "ID\tDIALECTS\tWHAT HAPPENS")
+			for _, f := range sim.Faults() {
+				who := strings.Join(f.Dialects, ",")
+				if who == "" {
+					who = "all"
+				}
+				fmt.Fprintf(w, "%s\t%s\t%s\n", f.ID, who, f.Summary)
+			}
+			return w.Flush()
+		},
+	}
+}
+
+func newSimLedger(a *app) *cobra.Command {
+	var f workspaceFlags
+	c := &cobra.Command{
+		Use: "ledger [DIR]", Short: "What the simulated BMCs have counted: requests, sessions, resets, flashes", Args: cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := a.simulated(&f, args)
+			if err != nil {
+				return err
+			}
+			var ledgers map[string]sim.Ledger
+			if err := adminCall(c.Context(), http.MethodGet, s.Admin+"/ledger", nil, &ledgers); err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(ledgers)
+			}
+			w := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
+			fmt.Fprintln(w, "NODE\tREQUESTS\tWRITES\tSESSIONS\tOPEN\tRESETS\tFLASHES\tVIOLATIONS")
+			for _, name := range sortedKeys(ledgers) {
+				l := ledgers[name]
+				fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%d\n", name, l.Requests, l.Writes, l.SessionsOpened, l.SessionsOpen,
+					countWords(l.Resets), countWords(l.Flashes), len(l.Violations))
+			}
+			return w.Flush()
+		},
+	}
+	f.add(c)
+	return c
+}
+
+func newSimPoke(a *app) *cobra.Command {
+	var f workspaceFlags
+	var bios, firmware []string
+	var power, drop string
+	c := &cobra.Command{
+		Use:     "poke DIR NODE",
+		Short:   "Change a simulated node behind everybody's back, to see drift found",
+		Example: "  metalwright sim poke lab r750-1 --bios SriovGlobalEnable=Disabled",
+		Args:    cobra.ExactArgs(2),
+		RunE: func(c *cobra.Command, args []string) error {
+			s, err := a.simulated(&f, args[:1])
+			if err != nil {
+				return err
+			}
+			body := struct {
+				Node string `json:"node"`
+				sim.Poke
+			}{Node: args[1], Poke: sim.Poke{Power: power, DropVolume: drop}}
+			if body.BIOS, err = pairs(bios); err != nil {
+				return err
+			}
+			fw, err := pairs(firmware)
+			if err != nil {
+				return err
+			}
+			for k, v := range fw {
+				if body.Firmware == nil {
+					body.Firmware = map[string]string{}
+				}
+				body.Firmware[k] = fmt.Sprint(v)
+			}
+			if err := adminCall(c.Context(), http.MethodPost, s.Admin+"/poke", body, nil); err != nil {
+				return err
+			}
+			a.say("changed %s behind everybody's back", args[1])
+			return nil
+		},
+	}
+	f.add(c)
+	c.Flags().StringArrayVar(&bios, "bios", nil, "ATTRIBUTE=VALUE (may be repeated)")
+	c.Flags().StringArrayVar(&firmware, "firmware", nil, "COMPONENT=VERSION (may be repeated)")
+	c.Flags().StringVar(&power, "power", "", "On or Off")
+	c.Flags().StringVar(&drop, "drop-volume", "", "name of a volume that vanishes")
+	return c
+}
+
+// simulated finds the simulator that runs behind a blueprint.
+func (a *app) simulated(f *workspaceFlags, args []string) (*engine.Simulated, error) {
+	w, err := a.load(f, args)
+	if err != nil {
+		return nil, err
+	}
+	if s := w.Simulated(); s != nil {
+		return s, nil
+	}
+	return nil, fmt.Errorf("no simulator runs behind %s: start one with metalwright sim up %s", w.Dir, w.Dir)
+}
+
+func adminCall(ctx context.Context, method, url string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url, strings.NewReader(string(body)))
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("ask the simulator: %w", err)
+	}
+	defer func() { _ = res.Body.Close() }()
+	if res.StatusCode/100 != 2 {
+		var msg [512]byte
+		n, _ := res.Body.Read(msg[:])
+		return fmt.Errorf("the simulator refuses: %s", strings.TrimSpace(string(msg[:n])))
+	}
+	if out == nil {
+		return nil
+	}
+	return json.NewDecoder(res.Body).Decode(out)
+}
+
+// pairs reads NAME=VALUE; true, false and whole numbers become what they look like.
+func pairs(list []string) (map[string]any, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	out := map[string]any{}
+	for _, s := range list {
+		k, v, ok := strings.Cut(s, "=")
+		if !ok || k == "" {
+			return nil, fmt.Errorf("%q: want NAME=VALUE", s)
+		}
+		var n int64
+		switch {
+		case v == "true" || v == "false":
+			out[k] = v == "true"
+		case json.Unmarshal([]byte(v), &n) == nil:
+			out[k] = n
+		default:
+			out[k] = v
+		}
+	}
+	return out, nil
+}
+
+func countWords(m map[string]int) string {
+	var out []string
+	for _, k := range sortedKeys(m) {
+		if m[k] > 0 {
+			out = append(out, fmt.Sprintf("%d %s", m[k], k))
+		}
+	}
+	if len(out) == 0 {
+		return "-"
+	}
+	return strings.Join(out, ", ")
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,60 @@
+package cli
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func newUnlock(a *app) *cobra.Command {
+	var f workspaceFlags
+	var reason string
+	c := &cobra.Command{
+		Use: "unlock [LEASE]", GroupID: "record", Short: "Show who holds the rack, or take a lease away from a holder that is certainly gone",
+		Long: `Without an argument unlock lists the leases. With one (node/NAME, or NAME) and --reason it breaks that lease: the holder stops before
+its next side effect, and the reason is in the journal of the next run.` + codes(exitDone, exitError),
+		Example: "  metalwright unlock\n  metalwright unlock a01-n3 --reason \"laptop of the night shift is dead\"",
+		Args:    cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			w, err := a.load(&f, nil)
+			if err != nil {
+				return err
+			}
+			defer func() { _ = w.Close() }()
+			if len(args) == 0 {
+				list, err := w.Locks().List()
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(list)
+				}
+				for _, l := range list {
+					a.printf("%s  held by %s since %s, until %s\n", l.Name, l.Holder, l.Since.Local().Format(time.DateTime), l.Expires.Local().Format(time.TimeOnly))
+				}
+				if len(list) == 0 {
+					a.printf("nobody holds anything\n")
+				}
+				return nil
+			}
+			if reason == "" {
+				return errors.New("a lease is broken only with --reason")
+			}
+			name := args[0]
+			if !strings.Contains(name, "/") {
+				name = "node/" + name
+			}
+			l, err := w.Locks().Break(name, w.Who(), reason)
+			if err != nil {
+				return err
+			}
+			a.printf("broke %s, which %s had held since %s\n", l.Name, l.Holder, l.Since.Local().Format(time.DateTime))
+			return nil
+		},
+	}
+	f.add(c)
+	c.Flags().StringVar(&reason, "reason", "", "why; it is kept in the journal")
+	return c
+}

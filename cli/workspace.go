@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/metalwright/metalwright/internal/diag"
+	"github.com/metalwright/metalwright/internal/engine"
+)
+
+// workspaceFlags are the flags of every command that loads a blueprint.
+type workspaceFlags struct {
+	dir      string
+	vars     []string
+	varFiles []string
+	operator string
+	debug    bool
+}
+
+func (f *workspaceFlags) add(c *cobra.Command) {
+	c.Flags().StringVarP(&f.dir, "dir", "C", ".", "folder of the blueprint")
+	c.Flags().StringArrayVar(&f.vars, "var", nil, "set an input variable: NAME=VALUE (may be repeated)")
+	c.Flags().StringArrayVar(&f.varFiles, "var-file", nil, "file of NAME = value lines (may be repeated)")
+	c.Flags().StringVar(&f.operator, "operator", "", "who acts, for leases and the journal (default: your user name)")
+	c.Flags().BoolVar(&f.debug, "debug", false, "log every request to standard error, without secrets")
+}
+
+// load loads the blueprint in the folder that args or --dir names, and reports what is wrong with it.
+func (a *app) load(f *workspaceFlags, args []string) (*engine.Workspace, error) {
+	dir := f.dir
+	if len(args) > 0 {
+		dir = args[0]
+	}
+	opt := engine.Options{Dir: dir, VarFiles: f.varFiles, Variables: map[string]any{}, Operator: f.operator}
+	for _, v := range f.vars {
+		name, value, ok := strings.Cut(v, "=")
+		if !ok || name == "" {
+			return nil, fmt.Errorf("--var %q: want NAME=VALUE", v)
+		}
+		opt.Variables[name] = value
+	}
+	if f.debug {
+		opt.Log = slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	w, diags := engine.Load(opt)
+	if err := a.report(diags, w.Sources); err != nil {
+		return w, err
+	}
+	return w, nil
+}
+
+// quiet keeps warnings back: for commands whose product is a document.
+func errorsOnly(l diag.List) diag.List {
+	var out diag.List
+	for _, d := range l {
+		if d.Severity == diag.Error {
+			out = append(out, d)
+		}
+	}
+	return out
+}

@@ -1,0 +1,157 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"time"
+
+	"github.com/metalwright/metalwright/internal/apply"
+	"github.com/metalwright/metalwright/internal/journal"
+	"github.com/metalwright/metalwright/internal/plan"
+	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+// ApplyOptions tune a run.
+type ApplyOptions struct {
+	Parallel int                 // nodes at once; 0 = as the plan's waves say
+	Events   func(apply.Event)   // live view; nil = none
+	Stop     <-chan struct{}     // closed: finish or safely leave what is under way, start nothing new
+	Before   *rack.Observation   // what the plan rests on, kept for the evidence
+	Settle   func(done, all int) // progress of the closing survey; nil = none
+}
+
+// Applied is how an apply ended: the run, then the closing survey and its plan, which must be empty.
+type Applied struct {
+	Result  apply.Result
+	After   rack.Observation
+	Replan  plan.Plan
+	Settled bool // the closing plan is empty and its report clean
+}
+
+// Pending is an earlier run that was cut off and can be gone on with.
+type Pending struct {
+	Journal string
+	Plan    plan.Plan
+	Done    int // steps with an outcome
+	Of      int
+}
+
+// Pending finds an earlier run of this Design that did not end; nil when there is none.
+func (w *Workspace) Pending() (*Pending, error) {
+	path, err := journal.Latest(journal.Disk{}, w.journalDir())
+	if err != nil || path == "" {
+		return nil, err
+	}
+	rep, err := journal.Load(journal.Disk{}, path)
+	if err != nil {
+		return nil, fmt.Errorf("read the latest journal: %w", err)
+	}
+	if !rep.Resumable() || rep.Plan.Design != w.Design.Digest() {
+		return nil, nil
+	}
+	p := &Pending{Journal: path, Plan: rep.Plan}
+	p.Done, p.Of = rep.Done()
+	return p, nil
+}
+
+// Apply runs a plan, then surveys and plans again.
+func (w *Workspace) Apply(ctx context.Context, p plan.Plan, opt ApplyOptions) (Applied, error) {
+	if err := w.keepRun(p, opt.Before); err != nil {
+		return Applied{}, err
+	}
+	return w.run(ctx, apply.Request{Plan: p}, opt)
+}
+
+// Resume goes on with a run that was cut off.
+func (w *Workspace) Resume(ctx context.Context, p Pending, opt ApplyOptions) (Applied, error) {
+	return w.run(ctx, apply.Request{Plan: p.Plan, Resume: p.Journal}, opt)
+}
+
+func (w *Workspace) run(ctx context.Context, req apply.Request, opt ApplyOptions) (Applied, error) {
+	req.Drivers = func(ctx context.Context, node string) (apply.Driver, func(), error) {
+		d, err := w.driver(ctx, node)
+		if err != nil {
+			return nil, nil, err
+		}
+		return d, func() { w.closeDriver(ctx, d.Close) }, nil
+	}
+	req.Locks, req.Who, req.Dir = w.Locks(), w.who(), w.journalDir()
+	req.Parallel, req.Pace, req.Events, req.Stop = opt.Parallel, w.pace(), opt.Events, opt.Stop
+	req.Seed = uint64(time.Now().UnixNano()) // only spreads waits
+	res, err := apply.Run(ctx, req)
+	out := Applied{Result: res}
+	if err != nil || ctx.Err() != nil {
+		return out, errors.Join(err, ctx.Err())
+	}
+	out.Replan, out.After = w.Plan(ctx, SurveyOptions{Progress: opt.Settle})
+	out.Settled = out.Replan.Empty() && out.Replan.Report.Clean()
+	return out, writeJSON(filepath.Join(w.runDir(res.Plan), "after.json"), out.After)
+}
+
+// closeDriver logs out even when the run was cancelled: a session that stays open takes a slot of the BMC.
+func (w *Workspace) closeDriver(ctx context.Context, closeSession func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if err := closeSession(ctx); err != nil {
+		w.opt.Log.Warn("log out", "error", w.Redact(err.Error()))
+	}
+}
+
+// keepRun keeps what evidence needs of a run: the plan, the design and what was read before.
+func (w *Workspace) keepRun(p plan.Plan, before *rack.Observation) error {
+	dir := w.runDir(p.Digest)
+	err := errors.Join(writeJSON(filepath.Join(dir, "plan.json"), p), writeJSON(filepath.Join(dir, "design.json"), w.Design))
+	if before != nil {
+		err = errors.Join(err, writeJSON(filepath.Join(dir, "before.json"), before))
+	}
+	if err != nil {
+		return step.Fail(step.Internal, fmt.Errorf("keep the plan: %w", err), "Nothing was changed on any node. Make room in "+w.opt.StateDir+".")
+	}
+	return nil
+}
+
+func (w *Workspace) journalDir() string { return filepath.Join(w.opt.StateDir, "journal") }
+
+func (w *Workspace) runDir(d rack.Digest) string {
+	return filepath.Join(w.opt.StateDir, "runs", d.Short())
+}
+
+// Locks are the leases of this workspace.
+func (w *Workspace) Locks() *apply.Locks {
+	return apply.NewLocks(filepath.Join(w.opt.StateDir, "locks"))
+}
+
+// JournalDir is where the journals of this workspace stand.
+func (w *Workspace) JournalDir() string { return w.journalDir() }
+
+// Who is the operator of this process, as leases and journals name it.
+func (w *Workspace) Who() apply.Holder { return w.who() }
+
+func (w *Workspace) who() apply.Holder {
+	name := w.opt.Operator
+	if name == "" {
+		name = "unknown"
+		if u, err := user.Current(); err == nil {
+			name = u.Username
+		} else if s := os.Getenv("USER"); s != "" {
+			name = s
+		}
+	}
+	return apply.ThisProcess(name)
+}
+
+// Destroy runs a plan of PlanDestroy. It is settled when nothing is left of it.
+func (w *Workspace) Destroy(ctx context.Context, p plan.Plan, opt ApplyOptions) (Applied, error) {
+	got, err := w.Apply(ctx, p, opt)
+	if err != nil || ctx.Err() != nil {
+		return got, err
+	}
+	got.Replan, got.After = w.PlanDestroy(ctx)
+	got.Settled = got.Replan.Empty()
+	return got, nil
+}

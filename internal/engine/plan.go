@@ -1,0 +1,124 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/metalwright/metalwright/internal/plan"
+	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
+	"github.com/metalwright/metalwright/internal/survey"
+)
+
+// SurveyOptions narrow a survey.
+type SurveyOptions struct {
+	Only     []string              // node names; empty = all
+	Progress func(done, total int) // nil = none
+}
+
+// Survey reads every node of the Design, and says as a gap what could not be read. It changes nothing.
+func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observation {
+	var targets []survey.Target
+	for _, n := range w.Design.Nodes {
+		if len(opt.Only) > 0 && !slices.Contains(opt.Only, n.Name) && !slices.Contains(opt.Only, string(n.Address)) {
+			continue
+		}
+		targets = append(targets, survey.Target{Address: string(n.Address), Node: n.Name, Endpoint: w.Bindings[n.Name].URL,
+			Open: func(ctx context.Context) (survey.Reader, error) { return w.reader(ctx, n.Name) }})
+	}
+	return survey.Run(ctx, targets, survey.Options{Progress: opt.Progress})
+}
+
+// Plan surveys and plans. The observation it rests on comes with it.
+func (w *Workspace) Plan(ctx context.Context, opt SurveyOptions) (plan.Plan, rack.Observation) {
+	o := w.Survey(ctx, opt)
+	p, _ := plan.Build(w.Design, o, plan.Options{Only: opt.Only, Now: w.opt.Now})
+	return p, o
+}
+
+// PlanFile is a plan that waits for its approval: what `metalwright plan -out` writes.
+type PlanFile struct {
+	Format int              `json:"format"`
+	Plan   plan.Plan        `json:"plan"`
+	Before rack.Observation `json:"observation"`
+}
+
+// SavePlan writes a plan with what it rests on.
+func SavePlan(path string, p plan.Plan, o rack.Observation) error {
+	return writeJSON(path, PlanFile{Format: plan.Format, Plan: p, Before: o})
+}
+
+// LoadPlan reads what SavePlan wrote and refuses one that was changed.
+func LoadPlan(path string) (PlanFile, error) {
+	var f PlanFile
+	if err := readJSON(path, &f); err != nil {
+		return f, err
+	}
+	if f.Format != plan.Format {
+		return f, fmt.Errorf("plan file %s has format %d, this version reads %d", path, f.Format, plan.Format)
+	}
+	if f.Plan.ComputeDigest() != f.Plan.Digest {
+		return f, step.Fail(step.HasMoved, fmt.Errorf("plan file %s is not as it was written: its digest does not match", path), "Plan again.")
+	}
+	return f, nil
+}
+
+// AcceptanceResult is one acceptance block held against an observation.
+type AcceptanceResult struct {
+	Address     rack.Address `json:"address"`
+	Met         []string     `json:"met"`                    // node names
+	NotMet      []string     `json:"not_met,omitempty"`      // node names, with why
+	Allowed     int          `json:"allowed"`                // nodes that may fall short
+	NotMeasured []string     `json:"not_measured,omitempty"` // thresholds that this version does not measure
+	Accepted    bool         `json:"accepted"`               // of what is measured
+}
+
+// Accept holds the Design's acceptance blocks against an observation. It is pure.
+func Accept(d rack.Design, o rack.Observation) []AcceptanceResult {
+	var out []AcceptanceResult
+	for _, a := range d.Acceptances {
+		r := AcceptanceResult{Address: a.Address, Allowed: a.DegradedNodes, Met: []string{}}
+		for name := range a.Thresholds {
+			r.NotMeasured = append(r.NotMeasured, name)
+		}
+		slices.Sort(r.NotMeasured)
+		for _, t := range a.Targets {
+			n, ok := d.Node(string(t))
+			if !ok {
+				continue
+			}
+			if why := short(n, a, o); why != "" {
+				r.NotMet = append(r.NotMet, n.Name+": "+why)
+			} else {
+				r.Met = append(r.Met, n.Name)
+			}
+		}
+		r.Accepted = len(r.NotMet) <= a.DegradedNodes
+		out = append(out, r)
+	}
+	return out
+}
+
+// short says in what a node falls short of an acceptance; "" = it does not.
+func short(n rack.Node, a rack.Acceptance, o rack.Observation) string {
+	dev, ok := o.Device(n.Name)
+	if !ok {
+		return "not read"
+	}
+	h, ok := dev.Host()
+	if !ok {
+		return "its host could not be read"
+	}
+	if a.GPUsPerNode != nil && len(h.GPUs) != *a.GPUsPerNode {
+		return fmt.Sprintf("%d GPUs, want %d", len(h.GPUs), *a.GPUsPerNode)
+	}
+	return ""
+}
+
+// PlanDestroy surveys and plans what on_destroy asks for.
+func (w *Workspace) PlanDestroy(ctx context.Context) (plan.Plan, rack.Observation) {
+	o := w.Survey(ctx, SurveyOptions{})
+	p, _ := plan.Destroy(w.Design, o, plan.Options{Now: w.opt.Now})
+	return p, o
+}

@@ -1,0 +1,84 @@
+package engine
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/metalwright/metalwright/internal/bmc"
+	"github.com/metalwright/metalwright/internal/bmc/redfish"
+	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+// driver opens the driver of one node of the Design by its binding. Nothing is sent yet.
+func (w *Workspace) driver(ctx context.Context, node string) (*bmc.Driver, error) {
+	ep, err := w.endpoint(node)
+	if err != nil {
+		return nil, err
+	}
+	pace := time.Duration(float64(2*time.Second) / w.pace())
+	return w.pool.Open(ctx, ep, bmc.Options{Images: w.firmwareFile, Pace: max(pace, 10*time.Millisecond), Log: w.opt.Log})
+}
+
+func (w *Workspace) endpoint(node string) (bmc.Endpoint, error) {
+	b, ok := w.Bindings[node]
+	if !ok || b.URL == "" {
+		return bmc.Endpoint{}, step.Fail(step.Unreachable, fmt.Errorf("node %s is not bound to a BMC", node),
+			"Find its BMC with metalwright discover, then bind it with metalwright bind.")
+	}
+	n, ok := w.Design.Node(node)
+	if !ok {
+		return bmc.Endpoint{}, fmt.Errorf("node %s is not in the blueprint", node)
+	}
+	trust, err := w.trust(b)
+	if err != nil {
+		return bmc.Endpoint{}, err
+	}
+	return bmc.Endpoint{URL: b.URL, System: b.System, Trust: trust, Login: w.login(n, b), Dial: w.opt.Dial}, nil
+}
+
+func (w *Workspace) trust(b rack.Binding) (redfish.Trust, error) {
+	if b.CAFile == "" {
+		return redfish.Trust{PinSHA256: b.PinSHA256}, nil
+	}
+	path := b.CAFile
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(w.Dir, path)
+	}
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return redfish.Trust{}, step.Fail(step.Trust, fmt.Errorf("read certificate authority %s: %w", b.CAFile, cause(err)),
+			"Put the site's CA there, or bind the BMC by its pin.")
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(pem) {
+		return redfish.Trust{}, step.Fail(step.Trust, fmt.Errorf("%s holds no certificate in PEM form", b.CAFile), "")
+	}
+	return redfish.Trust{PinSHA256: b.PinSHA256, CAs: pool}, nil
+}
+
+// login resolves the credential when it is needed: that of the binding, else that of the blueprint.
+func (w *Workspace) login(n rack.Node, b rack.Binding) func(context.Context) (string, string, error) {
+	user, ref := b.Username, b.Credential
+	if user == "" {
+		user = n.BMC.Username
+	}
+	if ref == "" {
+		ref = n.BMC.Credential
+	}
+	return func(ctx context.Context) (string, string, error) {
+		if user == "" || ref == "" {
+			return "", "", step.Fail(step.Auth, fmt.Errorf("no credential for the BMC of %s", n.Name),
+				`Give bmc { username = … credential = secret("env:NAME") } in the blueprint, or username and credential in `+BindingsFile+".")
+		}
+		v, err := w.resolver.Resolve(ctx, ref)
+		if err != nil {
+			return "", "", err
+		}
+		return user, v.Reveal(), nil
+	}
+}

@@ -1,0 +1,51 @@
+package engine
+
+import (
+	"net"
+	"net/url"
+
+	"github.com/metalwright/metalwright/internal/rack"
+)
+
+// simFile is what `metalwright sim up` leaves in the state folder while it runs.
+const simFile = "sim.json"
+
+// Simulated says that the rack behind the bindings is a simulator on this machine.
+type Simulated struct {
+	PID   int     `json:"pid"`
+	Admin string  `json:"admin"` // URL of the ledger
+	Speed float64 `json:"speed"` // by how much its minutes are shorter
+	Seed  uint64  `json:"seed"`
+}
+
+// WriteSimulated records a running simulator for the workspace whose state folder is dir.
+func WriteSimulated(dir string, s Simulated) error { return writeJSON(dir+"/"+simFile, s) }
+
+// readSimulated believes the record only when every binding is on this machine, so that a stale one never shortens the waits of
+// real hardware.
+func readSimulated(path string, bindings map[string]rack.Binding) *Simulated {
+	var s Simulated
+	if err := readJSON(path, &s); err != nil || s.Speed <= 0 || len(bindings) == 0 {
+		return nil
+	}
+	for _, b := range bindings {
+		u, err := url.Parse(b.URL)
+		if err != nil {
+			return nil
+		}
+		if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
+			return nil
+		}
+	}
+	return &s
+}
+
+// Simulated tells about the simulator behind the bindings; nil = hardware.
+func (w *Workspace) Simulated() *Simulated { return w.sim }
+
+func (w *Workspace) pace() float64 {
+	if w.sim == nil {
+		return 1
+	}
+	return max(w.sim.Speed, 1)
+}
