@@ -265,6 +265,9 @@ func marks(s step.Step) []string {
 	for _, t := range s.Args.Targets {
 		out = append(out, `"`+t+`"`)
 	}
+	if s.Args.Component != "" { // "Firmware Update: BIOS"; "The target device 'bios' will be updated …"
+		out = append(out, "update: "+s.Args.Component+`"`, "'"+s.Args.Component+"'")
+	}
 	if s.Args.File != "" {
 		out = append(out, lastPart(s.Args.File))
 	}

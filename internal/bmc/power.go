@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	lookTries      = 90 // looks for a power transition inside one act: 3 min at the default pace (redfish.md §6.5: Off 60 s, AC 90 s)
-	gracefulTries  = 45 // looks for an orderly shutdown before the power is cut
-	busyTries      = 6  // tries of an action that the BMC is not ready for (R7, R14): 2+4+8+16+32 paces between them
-	postEndTries   = 60 // looks for the end of POST before settings are written (R8): 20 min, ten paces apart
+	lookTries      = 90  // looks for a power transition inside one act: 3 min at the default pace (redfish.md §6.5: Off 60 s, AC 90 s)
+	gracefulTries  = 45  // looks for an orderly shutdown before the power is cut
+	busyTries      = 6   // tries of an action that the BMC is not ready for (R7, R14): 2+4+8+16+32 paces between them
+	postEndTries   = 135 // looks for the end of POST, evidencePauses apart: 45 min, the longest POST with a BIOS flash in it
 	evidencePauses = 10
 )
 
@@ -58,7 +58,7 @@ func (d *Driver) actPower(ctx context.Context, a *act) error {
 	}
 	want := textOf(a.s.Want["power_state"])
 	if want == "Off" {
-		if err := d.notWhileFlashing(ctx, "power off"); err != nil {
+		if err := d.calm(ctx, a.s, "power off"); err != nil {
 			return err
 		}
 	}

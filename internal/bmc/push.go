@@ -69,7 +69,7 @@ func (d *Driver) actFirmware(ctx context.Context, a *act) error {
 	if proceed, err := a.begun(ctx); !proceed { // adopts a task, job or staged row of this image
 		return err
 	}
-	if err := d.notWhileFlashing(ctx, "a second push"); err != nil {
+	if err := d.calm(ctx, a.s, "a second push"); err != nil {
 		return err
 	}
 	u, err := d.service(ctx)

@@ -118,7 +118,7 @@ func (d *Driver) activated(ctx context.Context, s step.Step, op *step.Op) bool {
 }
 
 func (d *Driver) actReset(ctx context.Context, a *act) error {
-	if err := d.notWhileFlashing(ctx, a.s.Activation.String()); err != nil {
+	if err := d.calm(ctx, a.s, a.s.Activation.String()); err != nil {
 		return err
 	}
 	v, err := d.vitals(ctx, a.s, true)
@@ -270,14 +270,8 @@ func (d *Driver) offOn(ctx context.Context, a *act, v vitals) error {
 			return err
 		}
 	}
-	if v.power != "Off" {
-		if err := d.power(ctx, a, v, "Off", "ForceOff"); err != nil {
-			return err
-		}
-		var err error
-		if v, err = d.await(ctx, a.s, lookTries, func(v vitals) bool { return v.power == "Off" }); err != nil {
-			return fmt.Errorf("wait for the host to be off: %w", err)
-		}
+	if err := d.off(ctx, a, v); err != nil {
+		return err
 	}
 	if err := a.note("transition", true); err != nil {
 		return err
@@ -368,15 +362,18 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 	if way.bios != "" {
 		return d.cycleByBIOS(ctx, a, v, way)
 	}
-	if v.power != "Off" {
-		if err := d.power(ctx, a, v, "Off", "ForceOff", "GracefulShutdown"); err != nil {
+	if t.does(redfish.AuxWantsOff) {
+		if err := d.off(ctx, a, v); err != nil {
 			return err
-		}
-		if v, err = d.await(ctx, a.s, lookTries, func(v vitals) bool { return v.power == "Off" }); err != nil {
-			return fmt.Errorf("wait for the host to be off: %w", err)
 		}
 	}
 	r, err := d.say(ctx, way.target, map[string]any{"ResetType": way.verb}, nil)
+	if wantsOff(err) { // R39 on a BMC that is not known for it
+		if err := d.off(ctx, a, v); err != nil {
+			return err
+		}
+		r, err = d.say(ctx, way.target, map[string]any{"ResetType": way.verb}, nil)
+	}
 	if err != nil && !redfish.IsSentUnknown(err) {
 		return fmt.Errorf("%s: %w", way.verb, err)
 	}
@@ -390,11 +387,35 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 	if err := d.back(ctx, a.s); err != nil {
 		return err
 	}
-	now, err := d.vitals(ctx, a.s, false)
-	if err != nil || now.on() || now.power == "PoweringOn" { // it comes back by itself on some
+	for range changeTries { // it comes back by itself on some
+		if v, err = d.vitals(ctx, a.s, false); err == nil && (v.on() || v.power == "PoweringOn") {
+			return nil
+		}
+		if err := d.pause(ctx, 1); err != nil {
+			return err
+		}
+	}
+	return d.on(ctx, a, v)
+}
+
+// off switches the host off and waits until it is.
+func (d *Driver) off(ctx context.Context, a *act, v vitals) error {
+	if v.power == "Off" {
+		return nil
+	}
+	if err := d.power(ctx, a, v, "Off", "ForceOff", "GracefulShutdown"); err != nil {
 		return err
 	}
-	return d.on(ctx, a, now)
+	if _, err := d.await(ctx, a.s, lookTries, func(v vitals) bool { return v.power == "Off" }); err != nil {
+		return fmt.Errorf("wait for the host to be off: %w", err)
+	}
+	return nil
+}
+
+// wantsOff tells whether an aux cycle was refused because the host has power (R39).
+func wantsOff(err error) bool {
+	var e *redfish.Error
+	return errors.As(err, &e) && slices.ContainsFunc(e.MessageIDs, func(id string) bool { return strings.Contains(id, "StateOffRequired") })
 }
 
 // cycleByBIOS arms the attribute and takes the host off; the BMC does the rest and the host comes back (Dell).

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
+	"github.com/metalwright/metalwright/internal/step"
 )
 
 // phase is what a task or job says of itself. It is a hint: values decide.
@@ -217,6 +218,25 @@ func serviceBusy(u *redfish.Resource) (work, bool) {
 		return w, true
 	}
 	return w, false
+}
+
+// calm waits until the host has left POST, where staged firmware is written without any task that tells of it, and refuses
+// what would cut a flash that a task tells of.
+func (d *Driver) calm(ctx context.Context, s step.Step, what string) error {
+	for range postEndTries {
+		if err := d.notWhileFlashing(ctx, what); err != nil {
+			return err
+		}
+		v, err := d.vitals(ctx, s, false)
+		if err != nil || !v.posting() {
+			return err
+		}
+		if err := d.pause(ctx, evidencePauses); err != nil {
+			return err
+		}
+	}
+	return transient("See why the host does not leave its start-up; reset it by hand if it hangs.",
+		"%s refused: the host is starting and may be writing firmware", what)
 }
 
 // notWhileFlashing refuses what would cut a flash: invariant 1 of the engine.
