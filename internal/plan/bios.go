@@ -60,12 +60,13 @@ func (n *nodeBuild) missingTermIs() string {
 // biosBuild is the attributes of one host.
 type biosBuild struct {
 	*nodeBuild
-	b      *rack.BIOS
-	r      *registry
-	want   map[string]any // as the host takes them, for all attributes that passed
-	expect step.Facts     // of those that differ
-	set    step.Facts
-	silent int // attributes of set that need no reset
+	b       *rack.BIOS
+	r       *registry
+	want    map[string]any // as the host takes them, for all attributes that passed
+	expect  step.Facts     // of those that differ
+	set     step.Facts
+	unshown []string // attributes of set that the registry has and the host does not show now
+	silent  int      // attributes of set that need no reset
 }
 
 // attribute checks one wanted value and notes it when it differs.
@@ -92,12 +93,6 @@ func (p *biosBuild) attribute(name string, v rack.BIOSValue) {
 		p.warn("bios.write_only", "Write-only attribute", name+" cannot be read back, so it is not set by this version.", origin)
 		return
 	}
-	if !shown {
-		// Nothing could ever verify it: the registry covers machines that have the part and machines that have not.
-		p.block("bios.absent", "BIOS attribute not offered by this host",
-			fmt.Sprintf("%s has %s, and this host does not show it.%s", p.registryName(), name, by(v)), origin)
-		return
-	}
 	pending, waits := p.b.Pending[name]
 	if !waits || pending == nil {
 		pending = current
@@ -109,6 +104,9 @@ func (p *biosBuild) attribute(name string, v rack.BIOSValue) {
 		p.block("bios.read_only", "BIOS attribute not writable", fmt.Sprintf("%s is immutable; it is %s and %s is wanted.",
 			name, show(current), show(value)), origin)
 		return
+	}
+	if !shown {
+		p.unshown = append(p.unshown, name)
 	}
 	p.expect[name], p.set[name] = current, value
 	if (a != nil && a.ResetRequired != nil && !*a.ResetRequired) || p.r.same(name, current, value) {
@@ -151,7 +149,7 @@ func (p *biosBuild) dependencies(wanted map[string]rack.BIOSValue) {
 	}
 	for _, name := range sortedKeys(p.want) {
 		s := after.states[name]
-		if s == nil {
+		if s == nil || p.absent(name, before, after, wanted[name]) {
 			continue
 		}
 		origin := originOr(wanted[name].Origin, p.node.BIOS.Origin)
@@ -176,6 +174,21 @@ func (p *biosBuild) dependencies(wanted map[string]rack.BIOSValue) {
 	for _, effect := range p.r.sideEffects(before, after, p.want) {
 		p.warn("bios.side_effect", "Another attribute follows", effect+".", p.node.BIOS.Origin)
 	}
+}
+
+// absent refuses an attribute that the host does not show, unless it is only hidden by a rule now and the wanted state opens it
+// (Supermicro leaves hidden attributes out). Nothing could ever verify the others: a registry covers machines that have the
+// part and machines that have not.
+func (p *biosBuild) absent(name string, before, after outcome, v rack.BIOSValue) bool {
+	if !slices.Contains(p.unshown, name) || (before.states[name].flags[propHidden] == yes && after.states[name].rules[propHidden] > 0) {
+		return false // a rule that still hides it is the better answer
+	}
+	if before.states[name].flags[propHidden] == yes && after.states[name].flags[propHidden] == no {
+		return false
+	}
+	p.block("bios.absent", "BIOS attribute not offered by this host",
+		fmt.Sprintf("%s has %s, and this host does not show it.%s", p.registryName(), name, by(v)), originOr(v.Origin, p.node.BIOS.Origin))
+	return true
 }
 
 // forced says that a rule sets a wanted attribute to another value.

@@ -98,12 +98,59 @@ func sameStates(a, b map[string]*attrState) bool {
 func (r *registry) base(want map[string]any) map[string]*attrState {
 	out := make(map[string]*attrState, len(r.byName))
 	for name, a := range r.byName {
-		out[name] = &attrState{
-			value: scalar(r.effective(name, want)),
-			flags: [properties]tri{propReadOnly: triOf(a.ReadOnly), propGrayOut: triOf(a.GrayOut), propHidden: triOf(a.Hidden)},
+		flags, ok := r.flags[name]
+		if !ok {
+			flags = staticFlags(a)
 		}
+		out[name] = &attrState{value: scalar(r.effective(name, want)), flags: flags}
 	}
 	return out
+}
+
+func staticFlags(a *rack.RegistryAttribute) [properties]tri {
+	return [properties]tri{propReadOnly: triOf(a.ReadOnly), propGrayOut: triOf(a.GrayOut), propHidden: triOf(a.Hidden)}
+}
+
+// explain finds which flags of the registry only repeat what its rules say now. Dell and Supermicro write their registry from
+// the present state: an attribute that a rule closes at present is also marked read-only or hidden itself (recorded: 153 of
+// Dell's, 63 of Supermicro's), and opens when the rule no longer holds. A flag that no rule explains stays.
+func (r *registry) explain() {
+	if r.info == nil {
+		return
+	}
+	ruled := map[string]*[properties]bool{}
+	for _, dep := range r.info.Dependencies {
+		if p := propertyOf(dep.Property); p < properties && r.byName[dep.Target] != nil {
+			if ruled[dep.Target] == nil {
+				ruled[dep.Target] = &[properties]bool{}
+			}
+			ruled[dep.Target][p] = true
+		}
+	}
+	r.flags = map[string][properties]tri{}
+	for name, props := range ruled {
+		flags := staticFlags(r.byName[name])
+		for p := range props {
+			if props[p] {
+				flags[p] = no
+			}
+		}
+		r.flags[name] = flags
+	}
+	now := r.settle(map[string]any{})
+	for name, props := range ruled {
+		static, flags := staticFlags(r.byName[name]), r.flags[name]
+		for p := propReadOnly; p < properties; p++ {
+			switch {
+			case !props[p] || static[p] != yes:
+			case !now.settled || now.states[name].flags[p] == no:
+				flags[p] = yes // not explained
+			default:
+				flags[p] = -now.states[name].flags[p] // explained: open without its rule; perhaps explained: unknown
+			}
+		}
+		r.flags[name] = flags
+	}
 }
 
 // scalar drops what no rule can be about.

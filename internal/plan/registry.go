@@ -27,8 +27,9 @@ type registry struct {
 	byName    map[string]*rack.RegistryAttribute
 	current   rack.Attributes
 	pending   rack.Attributes
-	missingIs string // the operator that a rule means where it gives none: "OR" on Dell, "" = not known
-	display   bool   // this host shows display names where they differ from value names
+	missingIs string                     // the operator that a rule means where it gives none: "OR" on Dell, "" = not known
+	flags     map[string][properties]tri // where they differ from what the registry says statically; see explain
+	display   bool                       // this host shows display names where they differ from value names
 }
 
 func newRegistry(b *rack.BIOS, missingIs string) *registry {
@@ -62,6 +63,7 @@ func newRegistry(b *rack.BIOS, missingIs string) *registry {
 		}
 	}
 	r.display = displays > 0 // Supermicro: value name "1", shown and written as "Enabled"
+	r.explain()
 	return r
 }
 
