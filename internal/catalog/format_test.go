@@ -11,8 +11,8 @@ import (
 	"github.com/hashicorp/hcl/v2/hclwrite"
 )
 
-// TestFormatted holds every HCL file of the catalog in its one form; with -update it brings it there.
-func TestFormatted(t *testing.T) {
+// TestFormatGolden holds every HCL file of the catalog in its one form; with -update it brings it there.
+func TestFormatGolden(t *testing.T) {
 	for _, dir := range []string{"blueprints", "firmware/baselines"} {
 		err := filepath.WalkDir(filepath.Join(repo, dir), func(p string, e fs.DirEntry, err error) error {
 			if err != nil || e.IsDir() || !strings.HasSuffix(p, ".hcl") {

@@ -64,9 +64,9 @@ func usedBy(c catalog.Catalog, b rack.Baseline) []string {
 	return out
 }
 
-// TestImages holds every image of every baseline against the file in each blueprint that uses it. With -update it writes
+// TestImagesGolden holds every image of every baseline against the file in each blueprint that uses it. With -update it writes
 // both the files and the sizes and digests in the baselines.
-func TestImages(t *testing.T) {
+func TestImagesGolden(t *testing.T) {
 	c, err := catalog.Load()
 	if err != nil {
 		t.Fatal(err)
