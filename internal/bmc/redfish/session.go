@@ -171,7 +171,10 @@ func (c *Client) renew(ctx context.Context, used *credential) error {
 
 // logIn makes a session, or falls back to Basic. It runs under the login lock.
 func (c *Client) logIn(ctx context.Context) (*credential, error) {
-	uri := c.sessionsURI(ctx)
+	uri, err := c.sessionsURI(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for busy := 0; ; {
 		if n := c.attempts.count(hostPort(c.wire.base)); n >= maxLogins {
 			return nil, c.endLogins(uri, answer{status: http.StatusUnauthorized})
@@ -219,11 +222,16 @@ func noSessions(status int) bool {
 	return status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status == http.StatusNotImplemented
 }
 
-// sessionsURI follows the root to the Sessions collection. It is "" when the service has none.
-func (c *Client) sessionsURI(ctx context.Context) string {
+// sessionsURI follows the root to the Sessions collection. It is "" when the service has none. A BMC that is not there, or
+// not to be trusted, is found here, before a password is asked for.
+func (c *Client) sessionsURI(ctx context.Context) (string, error) {
 	root, err := c.Root(ctx)
-	if err != nil {
-		return standardSessions
+	var e *Error
+	switch {
+	case errors.As(err, &e) && e.Kind == Answered && (e.Status == http.StatusUnauthorized || e.Status == http.StatusForbidden):
+		return standardSessions, nil // it wants a login for its root too
+	case err != nil:
+		return "", err
 	}
 	link := root.Obj.Link("Links", "Sessions")
 	if link == "" {
@@ -239,13 +247,9 @@ func (c *Client) sessionsURI(ctx context.Context) string {
 		}
 	}
 	if link == "" {
-		return ""
+		return "", nil
 	}
-	uri, err := c.resolve(rootURI, link)
-	if err != nil {
-		return standardSessions
-	}
-	return uri
+	return c.resolve(rootURI, link)
 }
 
 func (c *Client) postSession(ctx context.Context, uri, user, pass string) (answer, bool, error) {
