@@ -65,12 +65,14 @@ type Record struct {
 	Kind     Kind            `json:"kind"`
 	Node     string          `json:"node,omitempty"`
 	Step     step.ID         `json:"step,omitempty"`
+	At       step.ID         `json:"at,omitempty"` // of a node's outcome: the step at which it ended
 	Attempt  int             `json:"attempt,omitempty"`
 	Op       *step.Op        `json:"op,omitempty"`
 	Standing string          `json:"standing,omitempty"`
 	Result   string          `json:"result,omitempty"` // done, skipped, degraded, blocked, failed; of a gate: finished, failed, left
 	Class    step.Class      `json:"class,omitempty"`
-	Text     string          `json:"text,omitempty"` // for people; never a secret
+	Text     string          `json:"text,omitempty"`     // for people; never a secret
+	Messages []string        `json:"messages,omitempty"` // ids that the BMC gave with a failure
 	Digest   rack.Digest     `json:"digest,omitempty"`
 	Plan     json.RawMessage `json:"plan,omitempty"`
 }

@@ -78,7 +78,7 @@ func TestReplayAfterReopen(t *testing.T) {
 		t.Errorf("replay head %s token %d ended %q", r.Head, r.Token, r.Ended)
 	}
 	want := map[step.ID]journal.Progress{
-		"n1/010": {Attempts: 1, Dispatched: 1, Op: &step.Op{Step: "n1/010", Handle: "/t/1", Sent: true}, Standing: "staged", Result: "done"},
+		"n1/010": {Attempts: 1, Dispatched: 1, Sent: 1, Op: &step.Op{Step: "n1/010", Handle: "/t/1", Sent: true}, Standing: "staged", Current: true, Result: "done"},
 		"n1/020": {Attempts: 1, Dispatched: 1, Op: &step.Op{Step: "n1/020"}, Open: true},
 	}
 	if d := cmp.Diff(want, r.Steps); d != "" {

@@ -120,8 +120,8 @@ type Replay struct {
 	CutBytes int // of an incomplete last line
 	Records  int
 	Steps    map[step.ID]Progress
-	Nodes    map[string]string // result of each node that ended
-	Ended    string            // Finished, Failed, Left; empty: the process was cut off
+	Nodes    map[string]NodeEnd // of each node that ended
+	Ended    string             // Finished, Failed, Left; empty: the process was cut off
 }
 
 // Resumable tells whether going on with this journal is what is wanted: the run was cut off or left on purpose. A run that
@@ -141,12 +141,24 @@ func (r Replay) Done() (done, total int) {
 	return done, total
 }
 
+// NodeEnd is what a journal says about a node that ended.
+type NodeEnd struct {
+	Result string
+	Class  step.Class
+	Step   step.ID // where it ended, unless done
+	Text   string
+	// Messages are the ids that the BMC gave with a failure.
+	Messages []string
+}
+
 // Progress is what a journal says about one step.
 type Progress struct {
 	Attempts   int      // intents
 	Dispatched int      // attempts that came as far as their first Op: only these can have changed the device
+	Sent       int      // of these, answered by the device
 	Op         *step.Op // of the last attempt; nil when it was not dispatched
 	Standing   string   // last one recorded
+	Current    bool     // Standing was recorded after the last intent
 	Result     string   // of the last outcome; empty while an intent is open
 	Open       bool     // an intent without an outcome: look at the device first, never repeat blindly
 }
@@ -170,7 +182,7 @@ func Load(fsys FS, file string) (Replay, error) {
 }
 
 func replay(records []Record) (Replay, error) {
-	r := Replay{Steps: map[step.ID]Progress{}, Nodes: map[string]string{}, Records: len(records)}
+	r := Replay{Steps: map[step.ID]Progress{}, Nodes: map[string]NodeEnd{}, Records: len(records)}
 	if len(records) == 0 {
 		return r, &Damage{1, "the journal holds no plan: nothing was started"}
 	}
@@ -198,21 +210,24 @@ func (r *Replay) apply(rec Record) {
 	}
 	if rec.Step == "" {
 		if rec.Kind == Outcome {
-			r.Nodes[rec.Node] = rec.Result
+			r.Nodes[rec.Node] = NodeEnd{rec.Result, rec.Class, rec.At, rec.Text, rec.Messages}
 		}
 		return
 	}
 	p := r.Steps[rec.Step]
 	switch rec.Kind {
 	case Intent:
-		p.Attempts, p.Op, p.Result, p.Open = p.Attempts+1, nil, "", true
+		p.Attempts, p.Op, p.Result, p.Open, p.Current = p.Attempts+1, nil, "", true, false
 	case Dispatched:
 		if p.Op == nil {
 			p.Dispatched++
 		}
+		if rec.Op != nil && rec.Op.Sent && (p.Op == nil || !p.Op.Sent) {
+			p.Sent++
+		}
 		p.Op = rec.Op
 	case Observed:
-		p.Standing = rec.Standing
+		p.Standing, p.Current = rec.Standing, true
 	case Outcome:
 		p.Result, p.Open = rec.Result, false
 	}
@@ -236,25 +251,27 @@ func Audit(records []Record, want rack.Digest) error {
 	if p.Digest != records[0].Digest || p.ComputeDigest() != p.Digest {
 		return &Damage{1, "the plan is not the one that its digest names"}
 	}
-	open := map[step.ID]int{}
+	begun, unanswered := map[step.ID]bool{}, map[step.ID]int{}
 	for i, rec := range records {
 		if rec.Step == "" {
 			continue
 		}
-		_, isOpen := open[rec.Step]
 		switch {
 		case rec.Kind == Intent:
-			open[rec.Step] = i + 1
-		case rec.Kind == Dispatched && !isOpen:
+			begun[rec.Step], unanswered[rec.Step] = true, i+1
+		case rec.Kind == Dispatched && !begun[rec.Step]:
 			return &Damage{i + 1, fmt.Sprintf("step %s was dispatched without an intent", rec.Step)}
-		case rec.Kind == Outcome && !isOpen && rec.Result != "skipped":
+		case rec.Kind == Outcome && !begun[rec.Step] && rec.Result != "skipped":
 			return &Damage{i + 1, fmt.Sprintf("step %s has an outcome without an intent", rec.Step)}
-		case rec.Kind == Outcome || rec.Kind == Note:
-			delete(open, rec.Step)
+		case rec.Kind == Note: // why it has no outcome; a later process may still bring it to one
+			delete(unanswered, rec.Step)
+		case rec.Kind == Outcome:
+			delete(unanswered, rec.Step)
+			delete(begun, rec.Step)
 		}
 	}
 	first := 0
-	for _, n := range open {
+	for _, n := range unanswered {
 		if first == 0 || n < first {
 			first = n
 		}

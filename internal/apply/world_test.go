@@ -1,0 +1,452 @@
+package apply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/metalwright/metalwright/internal/plan"
+	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+// World is what the soak runs on: a rack that behaves like hardware, in virtual time, and knows the truth about itself.
+type World interface {
+	Plan() plan.Plan
+	// Process is a new life of the program: kill ends it as kill -9 does, so that nothing of it reaches a device any more.
+	Process() (drivers func(context.Context, string) (Driver, func(), error), kill func())
+	// Real says what is untrue about a step of which it is claimed that it is done, or "".
+	Real(id step.ID) string
+	// Expect is how a node must end, and with which failure class.
+	Expect(node string) (word []Word, class step.Class)
+	// Violations are what the rack holds against the program, up to now; over says that no more runs follow.
+	Violations(over bool) []string
+}
+
+// fakeRack is the World in memory.
+type fakeRack struct {
+	seed uint64
+	plan plan.Plan
+
+	mu         sync.Mutex
+	nodes      map[string]*fakeNode
+	violations []string
+	uploads    int
+	effects    int
+	opened     int
+	closed     int
+	frozen     bool // the journal cannot be written any more: no side effect may follow
+}
+
+// fakeNode is one node and its BMC.
+type fakeNode struct {
+	w     *fakeRack
+	name  string
+	fault nodeFault
+	count map[string]int // of decisions, by name
+
+	power      bool
+	bios       map[string]any
+	pending    map[string]any
+	fw         map[string]string
+	staged     map[string]string
+	volumes    map[string]time.Time // when it is complete
+	created    map[string]int
+	volumeFrom time.Time
+	settings   map[step.ID]bool // boot order, boot once, media
+
+	flash      string // component being written
+	flashFrom  time.Time
+	flashUntil time.Time
+	flashTo    string
+	flashBad   bool
+
+	downFrom, bootUntil time.Time // host
+	bmcFrom, bmcUntil   time.Time
+	boot                step.Activation
+	lastReset           map[string]time.Time
+	activations         int
+
+	pushes map[string]int
+	resets map[string]int
+	logins int // that failed
+}
+
+// nodeFault is what is wrong with a node for good, or once.
+type nodeFault struct {
+	auth      bool   // wrong password
+	moved     bool   // somebody changed the BIOS since the plan
+	refuses   string // component whose image it does not take
+	vanish    bool   // R18: the task of a staged image is gone, and the device cannot say
+	lazy      bool   // R20: the first activation does not take
+	deaf      bool   // the first PATCH of the BIOS is accepted and ignored
+	blind     bool   // does not say when it was reset
+	drops     bool   // a BMC reset drops pending settings
+	flaps     bool   // shows the new version while it is still writing
+	badFlash  string // component whose first flash fails at its end
+	safety    bool   // a leak
+	transient int    // percent of looks that fail
+}
+
+// roll decides something about a node, the same way for the same seed whatever else goes on: a number below n.
+func (n *fakeNode) roll(what string, mod int) int {
+	n.count[what]++
+	return roll(n.w.seed, fmt.Sprintf("%s/%s/%d", n.name, what, n.count[what]), mod)
+}
+
+func roll(seed uint64, what string, mod int) int {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d/%s", seed, what)
+	x := h.Sum64()
+	x ^= x >> 33
+	x *= 0xff51afd7ed558ccd
+	x ^= x >> 33
+	return int(x % uint64(mod))
+}
+
+// newFakeRack makes a rack of the seed and a plan for it. special names the story to tell; "" picks faults that end.
+func newFakeRack(seed uint64, special string) *fakeRack {
+	w := &fakeRack{seed: seed, nodes: map[string]*fakeNode{}}
+	count := 2 + roll(seed, "nodes", 3)
+	if special == "crowd" || special == "recipe" {
+		count = 8
+	}
+	p := plan.Plan{Format: plan.Format, Design: rack.DigestOf(seed)}
+	canary := plan.Wave{Name: "canary", OnError: "halt"}
+	rest := plan.Wave{Name: "1", OnError: "halt", AllowFailed: 1, MaxParallel: 1 + roll(seed, "parallel", 4)}
+	for i := range count {
+		name := fmt.Sprintf("n%d", i+1)
+		n := &fakeNode{w: w, name: name, count: map[string]int{}, power: true, bios: map[string]any{}, fw: map[string]string{},
+			staged: map[string]string{}, volumes: map[string]time.Time{}, created: map[string]int{}, settings: map[step.ID]bool{},
+			lastReset: map[string]time.Time{}, pushes: map[string]int{}, resets: map[string]int{}}
+		w.nodes[name] = n
+		n.fault = w.faults(i, count, special)
+		p.Nodes = append(p.Nodes, n.makePlan(special))
+		if i == 0 && special != "crowd" {
+			canary.Nodes = append(canary.Nodes, name)
+		} else {
+			rest.Nodes = append(rest.Nodes, name)
+		}
+	}
+	if special == "crowd" || special == "recipe" {
+		rest.MaxParallel = 8
+	}
+	if special == "recipe" {
+		rest.AllowFailed, rest.OnError, rest.MaxParallel = 8, "continue", 2
+	}
+	p.Waves = []plan.Wave{rest}
+	if len(canary.Nodes) > 0 {
+		p.Waves = []plan.Wave{canary, rest}
+	}
+	p.Digest = p.ComputeDigest()
+	w.plan = p
+	return w
+}
+
+// faults picks what is wrong with node i.
+func (w *fakeRack) faults(i, count int, special string) nodeFault {
+	r := func(what string, n int) bool { return roll(w.seed, fmt.Sprintf("%d/%s", i, what), n) == 0 }
+	f := nodeFault{vanish: r("vanish", 4), lazy: r("lazy", 4), deaf: r("deaf", 4), blind: r("blind", 4), drops: r("drops", 3),
+		flaps: r("flaps", 2), transient: 5 * roll(w.seed, "transient", 3)}
+	if r("bad flash", 4) {
+		f.badFlash = "bios"
+	}
+	last := i == count-1
+	switch special {
+	case "auth":
+		f.auth = last
+	case "moved":
+		f.moved = last
+	case "safety":
+		f.safety = last
+	case "refused":
+		if last {
+			f.refuses = "bios"
+		}
+	case "recipe":
+		if i > 0 {
+			f.refuses = "bios"
+		}
+	}
+	return f
+}
+
+// makePlan puts the device as it is before, and returns what is to be done to it.
+func (n *fakeNode) makePlan(special string) plan.NodePlan {
+	np := plan.NodePlan{Address: rack.Address(fmt.Sprintf("node.gpu[%q]", n.name)), Name: n.name, Resets: map[string]int{}}
+	seq := 0
+	add := func(s step.Step) step.ID {
+		seq += 10
+		s.ID, s.Node, s.Address, s.EstimatedS = step.ID(fmt.Sprintf("%s/%03d-%s", n.name, seq, s.Kind)), n.name, np.Address, 60
+		np.Steps = append(np.Steps, s)
+		return s.ID
+	}
+	has := func(what string, mod int) bool { return special != "" || roll(n.w.seed, n.name+what, mod) != 0 }
+	image := func(component string, a step.Activation) step.ID {
+		n.fw[component] = "1"
+		return add(step.Step{Kind: step.Firmware, Activation: a, Expect: step.Facts{"version": "1"}, Want: step.Facts{"version": "2"},
+			Args: step.Args{Component: component}})
+	}
+	n.bios["A"], n.bios["B"] = "off", int64(1)
+	if has("bmc", 2) {
+		id := image("bmc", step.BMCReset)
+		add(step.Step{Kind: step.Reset, Activation: step.BMCReset, Activates: []step.ID{id}})
+		np.Resets[step.BMCReset.String()]++
+	}
+	if has("off", 4) {
+		n.power = true
+	} else {
+		n.power, n.fault.lazy = false, false // what a power-on does not activate, it cannot activate once more
+	}
+	var staged []step.ID
+	if has("bios", 5) {
+		staged = append(staged, add(step.Step{Kind: step.BIOS, Activation: step.HostReset,
+			Expect: step.Facts{"A": "off", "B": int64(1)}, Want: step.Facts{"A": "on", "B": int64(4)}}))
+	}
+	if has("biosfw", 3) {
+		staged = append(staged, image("bios", step.HostReset))
+	}
+	if has("nic", 3) {
+		staged = append(staged, image("nic", step.HostReset))
+	}
+	if has("volume", 2) {
+		add(step.Step{Kind: step.Volume, Activation: step.None, Expect: step.Facts{"exists": false}, Want: step.Facts{"name": "boot"}})
+	}
+	switch {
+	case !n.power:
+		add(step.Step{Kind: step.Power, Activation: step.None, Expect: step.Facts{"power_state": "Off"},
+			Want: step.Facts{"power_state": "On"}, Activates: staged})
+	case len(staged) > 0:
+		add(step.Step{Kind: step.Reset, Activation: step.HostReset, Activates: staged})
+		np.Resets[step.HostReset.String()]++
+	}
+	add(step.Step{Kind: step.BootOrder, Activation: step.None})
+	if has("media", 2) {
+		add(step.Step{Kind: step.Media, Activation: step.None})
+	}
+	if n.fault.moved {
+		n.bios["A"] = "auto"
+	}
+	return np
+}
+
+// Plan implements World.
+func (w *fakeRack) Plan() plan.Plan { return w.plan }
+
+func (w *fakeRack) violate(format string, args ...any) {
+	w.violations = append(w.violations, fmt.Sprintf(format, args...))
+}
+
+// fakeProcess is one life of the program, as the devices see it.
+type fakeProcess struct {
+	w      *fakeRack
+	dead   chan struct{}
+	logins map[string]int // that failed
+}
+
+// Process implements World.
+func (w *fakeRack) Process() (func(context.Context, string) (Driver, func(), error), func()) {
+	p := &fakeProcess{w: w, dead: make(chan struct{}), logins: map[string]int{}}
+	return p.open, sync.OnceFunc(func() { close(p.dead) })
+}
+
+func (p *fakeProcess) killed() bool {
+	select {
+	case <-p.dead:
+		return true
+	default:
+		return false
+	}
+}
+
+var errKilled = errors.New("this process is dead")
+
+func (p *fakeProcess) open(_ context.Context, name string) (Driver, func(), error) {
+	w := p.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := w.nodes[name]
+	if p.killed() {
+		return nil, nil, errKilled
+	}
+	if n.fault.auth {
+		n.logins += 2 // a driver tries twice by itself
+		if p.logins[name] += 2; p.logins[name] > 2 {
+			w.violate("%s: %d failed logins by one process", name, p.logins[name])
+		}
+		return nil, nil, step.Fail(step.Auth, errors.New("the BMC refuses the password"), "Set the right password.")
+	}
+	if n.roll("connect", 10) == 0 && n.count["connect faults"] < 2 {
+		n.count["connect faults"]++
+		return nil, nil, step.Fail(step.Unreachable, errors.New("no route to host"), "")
+	}
+	w.opened++
+	return &fakeDriver{p, n}, func() {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if !p.killed() {
+			w.closed++
+		}
+	}, nil
+}
+
+// advance lets the device get on with what it does by itself; n.w.mu is held.
+func (n *fakeNode) advance() {
+	now := time.Now()
+	if n.flash != "" && !now.Before(n.flashUntil) {
+		if !n.flashBad {
+			n.staged[n.flash] = n.flashTo
+		}
+		n.flash, n.flashBad = "", false
+	}
+	if !n.bmcFrom.IsZero() && !now.Before(n.bmcUntil) {
+		n.bmcFrom = time.Time{}
+		n.lastReset["bmc"] = n.bmcUntil
+		if v := n.staged["bmc"]; v != "" && n.takes() {
+			n.fw["bmc"] = v
+			delete(n.staged, "bmc")
+		}
+		if n.fault.drops {
+			n.pending = nil
+		}
+	}
+	if !n.downFrom.IsZero() && !now.Before(n.bootUntil) {
+		n.downFrom = time.Time{}
+		n.lastReset["host"] = n.bootUntil
+		if n.takes() {
+			maps.Copy(n.bios, n.pending)
+			n.pending = nil
+			for c, v := range n.staged {
+				if c != "bmc" {
+					n.fw[c] = v
+					delete(n.staged, c)
+				}
+			}
+		}
+	}
+}
+
+// takes tells whether this activation works: of a lazy device, the first does not.
+func (n *fakeNode) takes() bool {
+	n.activations++
+	return !n.fault.lazy || n.activations > 1
+}
+
+// Real implements World.
+func (w *fakeRack) Real(id step.ID) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, np := range w.plan.Nodes {
+		for _, s := range np.Steps {
+			if s.ID == id {
+				n := w.nodes[np.Name]
+				n.advance()
+				return n.untrue(s)
+			}
+		}
+	}
+	return "no such step"
+}
+
+func (n *fakeNode) untrue(s step.Step) string {
+	switch s.Kind {
+	case step.BIOS:
+		for k, v := range s.Want {
+			if n.bios[k] != v {
+				return fmt.Sprintf("BIOS %s is %v, not %v", k, n.bios[k], v)
+			}
+		}
+	case step.Firmware:
+		if v := n.fw[s.Args.Component]; v != s.Want["version"] {
+			return fmt.Sprintf("%s is %s, not %v", s.Args.Component, v, s.Want["version"])
+		}
+	case step.Volume:
+		if at, ok := n.volumes["boot"]; !ok || time.Now().Before(at) {
+			return "there is no volume"
+		}
+	case step.Power:
+		if !n.power {
+			return "the host is off"
+		}
+	case step.Reset:
+		if !n.downFrom.IsZero() || !n.bmcFrom.IsZero() {
+			return "the device is not back"
+		}
+	default:
+		if !n.settings[s.ID] {
+			return "not set"
+		}
+	}
+	return ""
+}
+
+// Expect implements World.
+func (w *fakeRack) Expect(node string) ([]Word, step.Class) {
+	switch f := w.nodes[node].fault; {
+	case f.auth:
+		return []Word{Failed}, step.Auth
+	case f.moved:
+		return []Word{Blocked}, step.HasMoved
+	case f.safety:
+		return []Word{Blocked}, step.Safety
+	case f.refuses != "":
+		return []Word{Failed}, step.Rejected
+	}
+	return []Word{Done}, step.NoFailure
+}
+
+// Violations implements World.
+func (w *fakeRack) Violations(over bool) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	out := slices.Clone(w.violations)
+	for _, np := range w.plan.Nodes {
+		n := w.nodes[np.Name]
+		n.advance()
+		for c, got := range n.pushes {
+			allowed := 1
+			if n.fault.badFlash == c {
+				allowed = 2
+			}
+			if got > allowed {
+				out = append(out, fmt.Sprintf("%s: %s was pushed %d times", n.name, c, got))
+			}
+		}
+		for class, got := range n.resets {
+			allowed := np.Resets[class]
+			if n.fault.lazy {
+				allowed++
+			}
+			if got > allowed {
+				out = append(out, fmt.Sprintf("%s: %d %s, planned were %d", n.name, got, class, np.Resets[class]))
+			}
+		}
+		for name, got := range n.created {
+			if got > 1 {
+				out = append(out, fmt.Sprintf("%s: volume %s was created %d times", n.name, name, got))
+			}
+		}
+		if over && n.flash != "" {
+			out = append(out, fmt.Sprintf("%s: %s is still being written at the end", n.name, n.flash))
+		}
+	}
+	return out
+}
+
+func (w *fakeRack) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var lines []string
+	for _, name := range slices.Sorted(maps.Keys(w.nodes)) {
+		n := w.nodes[name]
+		lines = append(lines, fmt.Sprintf("%s faults %+v pushes %v resets %v bios %v pending %v fw %v staged %v", name, n.fault,
+			n.pushes, n.resets, n.bios, n.pending, n.fw, n.staged))
+	}
+	return strings.Join(lines, "\n")
+}
