@@ -212,6 +212,10 @@ func (d *Driver) actBIOS(ctx context.Context, a *act) error {
 		return err
 	}
 	r, err := d.patch(ctx, a.s, path, body)
+	if jobInTheWay(err) { // one configuration job per target: this one holds other values than ours
+		return step.Fail(step.Rejected, fmt.Errorf("stage BIOS settings: %w", err),
+			"A configuration job of somebody else waits on this BMC: delete it, or restart the host, then run again.")
+	}
 	if err != nil {
 		return fmt.Errorf("stage BIOS settings: %w", err)
 	}

@@ -38,8 +38,9 @@ type Options struct {
 	Images func(file string) (io.ReaderAt, int64, error)
 	// ImageURL says where the BMC itself can fetch a firmware file, for BMCs that take no push; nil = nowhere.
 	ImageURL func(file string) (string, error)
-	// Pace divides every wait: that of a simulator whose minutes are shorter; 0 means 1.
-	Pace float64
+	// Pace is the pause between two looks inside one Act, and sets every other wait in proportion; 0 means 2 s. A simulator
+	// whose minutes are shorter wants a shorter one.
+	Pace time.Duration
 	// MaxInFlight bounds concurrent reads on one BMC; 0 leaves it to the core.
 	MaxInFlight int
 	Log         *slog.Logger
@@ -47,7 +48,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.Pace <= 0 {
-		o.Pace = 1
+		o.Pace = usualPace
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -214,15 +215,16 @@ func (a *act) begun(ctx context.Context) (proceed bool, err error) {
 	}
 }
 
-// between is the pause between two looks inside one act.
-const between = 2 * time.Second
+const usualPace = 2 * time.Second
 
 // paced is a duration of the real world in this driver's time.
-func (d *Driver) paced(x time.Duration) time.Duration { return time.Duration(float64(x) / d.opt.Pace) }
+func (d *Driver) paced(x time.Duration) time.Duration {
+	return time.Duration(float64(x) * float64(d.opt.Pace) / float64(usualPace))
+}
 
 // pause waits between two looks.
 func (d *Driver) pause(ctx context.Context, times int) error {
-	t := time.NewTimer(d.paced(time.Duration(times) * between))
+	t := time.NewTimer(time.Duration(times) * d.opt.Pace)
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

@@ -2,6 +2,7 @@ package bmc
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -63,7 +64,7 @@ func ordered(have, want []string, asSet bool) bool {
 	return len(have) >= len(want) && slices.Equal(have[:len(want)], want)
 }
 
-// aliasOf is another spelling of a boot mode.
+// sameMode compares boot modes; what one side does not tell does not differ.
 func sameMode(want, have string) bool {
 	if want == "" || have == "" {
 		return true
@@ -109,8 +110,13 @@ func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (
 				return state(step.Staged, seen, "%s", w.said), nil
 			case phaseRunning:
 				return state(step.Working, seen, "%s", w.said), nil
-			case phaseUnknown, phaseDone, phaseFailed:
+			case phaseFailed:
+				return state(step.Ready, seen, "the boot order was not changed: %s", w.said), nil
+			case phaseUnknown, phaseDone:
 			}
+		}
+		if s.Activation.Host() && len(pend) == 0 && !d.activated(ctx, s, op) { // accepted, and shown nowhere until the reset (HPE)
+			return state(step.Staged, seen, "the boot order waits for a reset"), nil
 		}
 		return state(step.Ready, seen, "the boot order is still %s", strings.Join(have, ", ")), nil
 	}
@@ -133,6 +139,28 @@ func (d *Driver) bootJobs(ctx context.Context) ([]work, error) {
 	return slices.DeleteFunc(all, func(w work) bool {
 		return !w.live() || w.update || !strings.Contains(strings.ToLower(w.kind), "boot")
 	}), nil
+}
+
+// jobInTheWay tells whether a write was refused because a job of the same target waits: Dell takes one at a time (R56).
+func jobInTheWay(err error) bool {
+	var e *redfish.Error
+	return errors.As(err, &e) && slices.ContainsFunc(e.MessageIDs, func(id string) bool {
+		return strings.Contains(id, "SYS011") || strings.Contains(id, "SYS468") || strings.Contains(id, "RAC055")
+	})
+}
+
+// configJob is the live job that changes the firmware setup, or nil.
+func (d *Driver) configJob(ctx context.Context) (*work, error) {
+	all, err := d.works(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range all {
+		if w.live() && !w.update && strings.Contains(strings.ToLower(w.kind), "bios") {
+			return &w, nil
+		}
+	}
+	return nil, nil
 }
 
 func (d *Driver) actBootOrder(ctx context.Context, a *act) error {
@@ -172,6 +200,11 @@ func (d *Driver) actBootOrder(ctx context.Context, a *act) error {
 		return err
 	}
 	r, err := d.patch(ctx, a.s, b.place("BootOrder"), map[string]any{"Boot": boot})
+	if jobInTheWay(err) { // R56: an earlier request made it; whether it holds our order is seen after the reset
+		if w, werr := d.configJob(ctx); werr == nil && w != nil {
+			return a.sent(w.uri)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("set the boot order: %w", err)
 	}
