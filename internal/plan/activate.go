@@ -314,7 +314,7 @@ func (e *emitter) activate(staged []int, class step.Activation) {
 	}
 	e.gate = []int{len(e.steps)}
 	e.steps = append(e.steps, draft{
-		slug: "reset-" + strings.ReplaceAll(issued.String(), "_", "-"), after: staged, activates: real,
+		slug: strings.ReplaceAll(issued.String(), "_", "-"), after: staged, activates: real,
 		step: step.Step{
 			Address: e.n.node.Address, Node: e.n.node.Name, Kind: step.Reset, Activation: issued,
 			Expect: step.Facts{}, Want: step.Facts{}, Args: step.Args{System: e.n.sys.Path},
@@ -333,8 +333,9 @@ func (e *emitter) keysOf(indices []int) string {
 
 // numberSteps gives the IDs: they sort in an order in which the steps may run. The gap of ten is for people who read journals.
 func numberSteps(steps []draft, node string) {
+	digits := max(3, len(fmt.Sprint(len(steps)*10)))
 	for i := range steps {
-		steps[i].step.ID = step.ID(fmt.Sprintf("%s/%04d-%s", node, (i+1)*10, slug(steps[i].slug)))
+		steps[i].step.ID = step.ID(fmt.Sprintf("%s/%0*d-%s", node, digits, (i+1)*10, slug(steps[i].slug)))
 	}
 }
 

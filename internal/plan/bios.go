@@ -82,24 +82,25 @@ func (p *biosBuild) attribute(name string, v rack.BIOSValue) {
 		p.warn("bios.unregistered", "Attribute without a registry entry",
 			fmt.Sprintf("%s is shown by the host and is not in %s; its value is not checked.", name, p.registryName()), origin)
 	}
-	value, problem := p.r.typed(name, v.Value)
-	if problem != "" {
-		p.block("bios.value", "BIOS value not allowed", problem+"."+by(v), origin)
-		return
-	}
-	p.want[name] = value
-	if a != nil && a.WriteOnly {
-		delete(p.want, name)
-		p.warn("bios.write_only", "Write-only attribute", name+" cannot be read back, so it is not set by this version.", origin)
-		return
-	}
+	secret := a != nil && (a.Type == typePassword || a.WriteOnly)
 	pending, waits := p.b.Pending[name]
 	if !waits || pending == nil {
 		pending = current
 	}
-	if p.r.same(name, current, value) && p.r.same(name, pending, value) {
+	if !secret && shown && p.r.same(name, current, v.Value) && p.r.same(name, pending, v.Value) {
+		p.want[name] = current // as wanted, even where the registry would not take it (recorded on DGX H100 and GB200)
 		return
 	}
+	value, problem := p.r.typed(name, v.Value)
+	if problem != "" {
+		p.block("bios.value", "BIOS value not allowed", sentence(problem)+by(v), origin)
+		return
+	}
+	if secret {
+		p.warn("bios.write_only", "Write-only attribute", name+" cannot be read back, so it is not set by this version.", origin)
+		return
+	}
+	p.want[name] = value
 	if a != nil && a.Immutable {
 		p.block("bios.read_only", "BIOS attribute not writable", fmt.Sprintf("%s is immutable; it is %s and %s is wanted.",
 			name, show(current), show(value)), origin)
@@ -109,10 +110,14 @@ func (p *biosBuild) attribute(name string, v rack.BIOSValue) {
 		p.unshown = append(p.unshown, name)
 	}
 	p.expect[name], p.set[name] = current, value
-	if (a != nil && a.ResetRequired != nil && !*a.ResetRequired) || p.r.same(name, current, value) {
-		p.silent++ // takes effect at once, or only takes back what somebody else has staged
+	if p.r.same(name, current, value) || (p.immediate() && a != nil && a.ResetRequired != nil && !*a.ResetRequired) {
+		p.silent++ // only takes back what somebody else has staged, or takes effect at once
 	}
 }
+
+// immediate tells whether this BMC applies settings without a reset when asked to. ResetRequired: false alone is not enough:
+// where no apply time is offered, what is in the settings object waits for a reset all the same.
+func (p *biosBuild) immediate() bool { return slices.Contains(p.b.ApplyTimes, "Immediate") }
 
 // unknownAttribute blocks, unless a new BIOS is on its way that may know the name.
 func (p *biosBuild) unknownAttribute(name string, origin diag.Origin) {
@@ -263,17 +268,20 @@ func (p *biosBuild) stage(origin diag.Origin) {
 	if p.node.BIOS.Profile != "" {
 		why += " (profile " + p.node.BIOS.Profile + ")"
 	}
-	class := step.HostReset
+	class, apply := step.HostReset, ""
+	if slices.Contains(p.b.ApplyTimes, "OnReset") {
+		apply = "OnReset"
+	}
 	if p.silent == len(names) {
 		class = step.None
+		if p.immediate() {
+			apply = "Immediate"
+		}
 	}
 	c := &change{key: string(step.BIOS), step: step.Step{
 		Kind: step.BIOS, Activation: class, Expect: p.expect, Want: p.set, Origin: origin, Why: why, EstimatedS: settingsS,
-		Args: step.Args{Path: p.b.SettingsPath},
+		Args: step.Args{Path: p.b.SettingsPath, ApplyTime: apply},
 	}}
-	if slices.Contains(p.b.ApplyTimes, "OnReset") {
-		c.step.Args.ApplyTime = "OnReset"
-	}
 	if fw := p.biosFirmware(); fw != nil && !fw.step.Args.PreserveNVRM {
 		c.needs = append(c.needs, need{fw.key, "its flash clears NVRAM, so settings that are staged before it are lost"})
 		p.warn("bios.nvram", "The flash resets the BIOS settings", fmt.Sprintf(
@@ -281,6 +289,14 @@ func (p *biosBuild) stage(origin diag.Origin) {
 			fw.step.Want["version"]), origin)
 	}
 	p.add(c)
+}
+
+// sentence ends a text with a full stop, unless it ends with a question.
+func sentence(s string) string {
+	if strings.HasSuffix(s, "?") {
+		return s
+	}
+	return s + "."
 }
 
 func by(v rack.BIOSValue) string {

@@ -428,6 +428,25 @@ func TestPendingOfOthers(t *testing.T) {
 	}
 }
 
+// TestWithoutReset: an attribute that needs no reset costs none, where the BMC can apply it at once.
+func TestWithoutReset(t *testing.T) {
+	l, n, dev := one("r750")
+	wantBIOS(n, "Quiet", false)
+	b := dev.Systems[0].BIOS
+	b.RegistryDoc.Attributes[3].ResetRequired = new(bool)
+	if p, _ := l.build(); p.Nodes[0].Resets["host_reset"] != 1 {
+		t.Errorf("no Immediate offered: it waits for a reset:\n%s", planText(p))
+	}
+	b.ApplyTimes = []string{"OnReset", "Immediate"}
+	if p, _ := l.build(); len(p.Nodes[0].Steps) != 1 || p.Nodes[0].Steps[0].Args.ApplyTime != "Immediate" || p.Nodes[0].NaiveResets != 0 {
+		t.Errorf("want one step at once:\n%s", planText(p))
+	}
+	n.BIOS.Attributes["Sriov"] = rack.BIOSValue{Value: "Enabled"}
+	if p, _ := l.build(); p.Nodes[0].Resets["host_reset"] != 1 || p.Nodes[0].Steps[0].Args.ApplyTime != "OnReset" {
+		t.Errorf("together with one that needs a reset:\n%s", planText(p))
+	}
+}
+
 func TestPower(t *testing.T) {
 	for _, c := range []struct {
 		state, want string

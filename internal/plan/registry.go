@@ -177,7 +177,9 @@ func integer(a *rack.RegistryAttribute, want any) (any, string) {
 	if a.LowerBound != nil && v.Cmp(a.LowerBound) < 0 {
 		return nil, fmt.Sprintf("%s takes %s and more, not %s", a.Name, a.LowerBound, v)
 	}
-	if a.UpperBound != nil && v.Cmp(a.UpperBound) > 0 {
+	// Bounds that cross are no bounds (GB200: 0 to -1, an unsigned maximum written as signed).
+	crossed := a.UpperBound != nil && a.LowerBound != nil && a.UpperBound.Cmp(a.LowerBound) < 0
+	if !crossed && a.UpperBound != nil && v.Cmp(a.UpperBound) > 0 {
 		return nil, fmt.Sprintf("%s takes at most %s, not %s", a.Name, a.UpperBound, v)
 	}
 	if inc := a.Increment; inc != nil && inc.Sign() > 0 { // 0 means: not restricted (recorded on Dell)
