@@ -118,6 +118,7 @@ type Rack struct {
 	Feeds      int         `json:"feeds,omitempty"`
 	ContractKW *float64    `json:"contract_kw,omitempty"`
 	MaxKg      *float64    `json:"max_kg,omitempty"`
+	Facts      Facts       `json:"facts,omitempty"` // catalog numbers that the blueprint overrides
 	Origin     diag.Origin `json:"origin,omitzero"`
 }
 
@@ -139,8 +140,12 @@ type Node struct {
 	Firmware      *FirmwareRef   `json:"firmware,omitempty"`  // set by the firmware block that targets this node
 	OnDestroy     string         `json:"on_destroy"`          // keep (default), reset_bios, erase
 	AllowDataLoss *DataLossGrant `json:"data_loss,omitempty"` // explicit consent, else nil
+	Facts         Facts          `json:"facts,omitempty"`     // catalog numbers that the blueprint overrides
 	Origin        diag.Origin    `json:"origin,omitzero"`
 }
+
+// Facts are numbers by the names of Hardware: u, weight_kg, peak_kw, supplies, supply_kw. Each has the author's own source.
+type Facts map[string]Number
 
 // DataLossGrant is the consent that destroying or re-creating volumes of a node needs.
 type DataLossGrant struct {
