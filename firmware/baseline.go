@@ -309,7 +309,7 @@ func (d *baselineDecoder) image(in imageBlock) rack.ImageRef {
 func (d *baselineDecoder) update(c *rack.BaselineComponent, in updateBlock) {
 	at := in.Body.MissingItemRange()
 	if in.Method != nil {
-		c.Method = d.word(at, "method", *in.Method, "auto", "multipart", "simple_update", "push")
+		c.Method = d.word(at, "method", *in.Method, "auto", "multipart", "simple_update")
 	}
 	if in.Apply != nil {
 		c.Apply = d.word(at, "apply", *in.Apply, "on_reset", "immediate")

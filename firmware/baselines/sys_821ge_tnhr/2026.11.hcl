@@ -4,8 +4,7 @@
 # Before real hardware is touched, a site writes its own baseline with the vendor's files. Selectors, order and reset classes
 # are those of the platform.
 baseline "sys_821ge_tnhr" "2026.11" {
-  serial  = 1
-  expires = "2027-11-30T00:00:00Z"
+  serial = 1
 
   match {
     manufacturer = "Supermicro"
