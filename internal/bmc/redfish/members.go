@@ -328,6 +328,14 @@ func (s *expandState) plain(took time.Duration) {
 	s.mu.Unlock()
 }
 
+func (s *expandState) firstSample() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := !s.sampled
+	s.sampled = true
+	return first
+}
+
 // failed counts refusals; a second one, or a deadline, ends the use of $expand on this BMC.
 func (s *expandState) failed(err error) {
 	s.mu.Lock()
@@ -348,18 +356,14 @@ func (s *expandState) forbid() {
 // sample reads one member of the first expanded collection singly and compares the properties: some BMCs drop fields when
 // they expand (R40). If so, all members are read singly and $expand is not used again.
 func (c *Client) sample(ctx context.Context, l *listing) error {
-	c.expand.mu.Lock()
-	done := c.expand.sampled
-	c.expand.sampled = true
-	c.expand.mu.Unlock()
-	if done || len(l.entries) == 0 {
-		return nil
-	}
 	i := len(l.entries) - 1
-	e := &l.entries[i]
-	if e.res == nil {
+	for i >= 0 && l.entries[i].res == nil {
+		i--
+	}
+	if i < 0 || !c.expand.firstSample() {
 		return nil
 	}
+	e := &l.entries[i]
 	r, err := c.Get(ctx, e.uri)
 	if err != nil {
 		if endsAll(err) {

@@ -73,7 +73,7 @@ func (c *Client) Root(ctx context.Context) (*Resource, error) {
 }
 
 func (c *Client) readRoot(ctx context.Context, uri string) (*Resource, error) {
-	a, at, err := c.read(ctx, call{method: http.MethodGet, uri: uri}, nil)
+	a, at, err := c.read(ctx, call{method: http.MethodGet, uri: uri, speed: true}, nil)
 	if err != nil {
 		return nil, err
 	}
