@@ -9,7 +9,7 @@ rack "lab" {
   site  = site.lab
   model = hw.rack.eia_48u
   power {
-    feeds       = 2
+    feeds       = 3 # the DGX has six supplies: losing one of two feeds leaves 3 x 3.3 kW, less than its 10.2 kW
     contract_kw = 60
   }
 }
