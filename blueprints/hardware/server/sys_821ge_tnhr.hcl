@@ -93,8 +93,8 @@ server "sys_821ge_tnhr" {
     activation = "host_reset"
   }
 
-  component "nic" { # the recorded tree does not tell the version of its adapters
-    version    = "28.39.1002"
+  component "nic" { # of the rails
+    version    = "28.37.10.14"
     activation = "host_reset"
   }
 

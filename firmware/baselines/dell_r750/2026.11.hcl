@@ -65,8 +65,9 @@ baseline "dell_r750" "2026.11" {
 
   component "nic" {
     select {
-      id  = "^Installed-.*__NIC\\.Slot\\.[0-9]+-1(-1)?$"
-      all = true
+      id   = "^Installed-.*__NIC\\.Slot\\.[0-9]+-1(-1)?$"
+      name = "Mellanox|BlueField" # other products may sit in other slots
+      all  = true
     }
 
     version {

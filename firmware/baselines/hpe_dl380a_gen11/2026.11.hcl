@@ -65,7 +65,7 @@ baseline "hpe_dl380a_gen11" "2026.11" {
 
   component "nic" {
     select {
-      name = "ConnectX"
+      name = "ConnectX|MCX[0-9]"
       all  = true
     }
 

@@ -1,4 +1,4 @@
-# ThinkSystem SR670 V2: XCC, UEFI and the adapter in slot 1.
+# ThinkSystem SR670 V2: XCC, UEFI and the adapter in slot 1 or, as recorded, slot 15.
 #
 # ILLUSTRATIVE: versions, files and digests are made for the simulator, so that a rack can be brought up without hardware.
 # Before real hardware is touched, a site writes its own baseline with the vendor's files. Selectors, order and reset classes
@@ -65,7 +65,7 @@ baseline "lenovo_sr670_v2" "2026.11" {
 
   component "nic" {
     select {
-      id = "^Slot_1\\.1$"
+      id = "^Slot_(1|15)\\.1$"
     }
 
     version {
