@@ -91,6 +91,8 @@ type BMC struct {
 	Dialect         string `json:"dialect,omitempty"` // idrac, ilo, supermicro, xcc, ami, openbmc, unknown
 	LastResetTime   string `json:"last_reset_time,omitempty"`
 	UUID            string `json:"uuid,omitempty"`
+
+	MACs []string `json:"macs,omitempty"` // of its own network ports, lower case, sorted
 }
 
 // System is a Redfish ComputerSystem. Host is true for the one that can be reset and booted.
@@ -172,10 +174,10 @@ type Volume struct {
 	Controller    string   `json:"controller,omitempty"`
 }
 
-// NIC is one port that has a MAC.
+// NIC is one port.
 type NIC struct {
 	ID       string `json:"id"`
-	MAC      string `json:"mac"`  // lower case, colons
+	MAC      string `json:"mac"`  // lower case, colons; empty = the BMC does not tell
 	Link     string `json:"link"` // LinkUp, LinkDown, NoLink, Unknown
 	SpeedBps int64  `json:"speed_bps"`
 }

@@ -135,7 +135,7 @@ func TestReads(t *testing.T) {
 }
 
 func TestSessions(t *testing.T) {
-	c, s := newSmall(t, recorded.Options{Username: "admin", Password: "right", MaxSessions: 2})
+	c, s := newSmall(t, recorded.Options{User: "admin", Password: "right", MaxSessions: 2})
 	c.want(200, "GET", "/redfish/v1", nil)
 	c.want(401, "GET", "/redfish/v1/Systems", nil)
 	login := func(code int, pass string) string {

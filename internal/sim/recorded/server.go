@@ -17,9 +17,9 @@ import (
 // defaultSessions is how many sessions are open at once when Options does not say: what several BMCs allow.
 const defaultSessions = 8
 
-// Options sets how a tree is served. With an empty Username nobody is asked who they are.
+// Options sets how a tree is served. With an empty User nobody is asked who they are.
 type Options struct {
-	Username    string
+	User        string
 	Password    string
 	MaxSessions int              // 0 = 8; the next login answers 503
 	CollapseTwo bool             // treat // in a path as /; off, because what a real iLO answers there is unverified

@@ -16,7 +16,7 @@ func (s *Server) isSessions(uri string) bool {
 
 // authorised checks X-Auth-Token or Basic, and answers 401 itself when neither is good.
 func (s *Server) authorised(w http.ResponseWriter, r *http.Request) bool {
-	if s.opt.Username == "" {
+	if s.opt.User == "" {
 		return true
 	}
 	if token := r.Header.Get("X-Auth-Token"); token != "" {
@@ -40,7 +40,7 @@ func (s *Server) authorised(w http.ResponseWriter, r *http.Request) bool {
 }
 
 func (s *Server) isLogin(user, pass string) bool {
-	u := subtle.ConstantTimeCompare([]byte(user), []byte(s.opt.Username))
+	u := subtle.ConstantTimeCompare([]byte(user), []byte(s.opt.User))
 	p := subtle.ConstantTimeCompare([]byte(pass), []byte(s.opt.Password))
 	return u&p == 1
 }
@@ -49,7 +49,7 @@ func (s *Server) login(w http.ResponseWriter, body map[string]any) {
 	user, _ := body["UserName"].(string)
 	pass, _ := body["Password"].(string)
 	s.mu.Lock()
-	if s.opt.Username != "" && !s.isLogin(user, pass) {
+	if s.opt.User != "" && !s.isLogin(user, pass) {
 		s.counts.FailedLogins++
 		s.mu.Unlock()
 		fail(w, http.StatusUnauthorized, "NoValidSession", "There is no valid session established with the implementation.")

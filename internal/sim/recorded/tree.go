@@ -84,6 +84,9 @@ func (t *Tree) Paths() []string {
 	return out
 }
 
+// Len gives the number of resources.
+func (t *Tree) Len() int { return len(t.res) }
+
 // Raw gives the recorded bytes of one URI as Paths lists it.
 func (t *Tree) Raw(uri string) ([]byte, bool) {
 	r, ok := t.res[uri]
