@@ -134,6 +134,27 @@ func TestLayers(t *testing.T) {
 			setVersion(d, "BMC", "1.0")
 			baseline(l, func(b *rack.Baseline) { b.Components[0].Needs = map[string]string{"nic": "28.43"} })
 		}, map[string]int{"bmc_reset": 1, "host_reset": 1}, ""},
+		{"a chain of BMC parts comes before all else", func(l *lab, n *rack.Node, d *rack.Device) {
+			all4(n, d)
+			setVersion(d, "BMC", "1.0")
+			extra(l, d, "cpld", "bmc_reset", map[string]string{"bmc": "2.0"})
+			baseline(l, func(b *rack.Baseline) { b.Components[1].Needs = map[string]string{"cpld": "5"} })
+		}, map[string]int{"bmc_reset": 2, "host_reset": 1}, ""},
+		{"what needs a late BMC shares the layer that follows it", func(l *lab, n *rack.Node, d *rack.Device) {
+			all4(n, d)
+			setVersion(d, "BMC", "1.0")
+			extra(l, d, "cpld", "host_reset", map[string]string{"nic": "28.43"})
+			baseline(l, func(b *rack.Baseline) {
+				b.Components[0].Needs = map[string]string{"nic": "28.43"}
+				b.Components[1].Needs = map[string]string{"bmc": "2.0"}
+			})
+		}, map[string]int{"bmc_reset": 1, "host_reset": 2}, "needs nic 28.43"},
+		{"a BMC that is staged after another part waits for its activation", func(l *lab, n *rack.Node, d *rack.Device) {
+			all4(n, d)
+			setVersion(d, "BMC", "1.0")
+			extra(l, d, "cpld", "host_reset", map[string]string{"bmc": "2.0"})
+			baseline(l, func(b *rack.Baseline) { b.Components[0].After = []string{"nic"} })
+		}, map[string]int{"bmc_reset": 1, "host_reset": 2}, ""},
 		{"media rides on the same reset", func(_ *lab, n *rack.Node, d *rack.Device) {
 			all4(n, d)
 			n.Media = &rack.MediaSpec{Image: "https://mirror/i.iso", BootOnce: true}
@@ -168,6 +189,16 @@ func TestLayers(t *testing.T) {
 	}
 }
 
+// extra adds a component that is not at its version.
+func extra(l *lab, d *rack.Device, name, class string, needs map[string]string) {
+	b := l.d.Baselines["r750/2026.11"]
+	c := b.Components[2]
+	c.Name, c.Want, c.Reset, c.Needs, c.Select = name, "5", class, needs, rack.RowSelect{ID: "^" + name + "$"}
+	b.Components = append(b.Components, c)
+	l.d.Baselines[b.Key] = b
+	d.Firmware = append(d.Firmware, rack.Firmware{ID: name, Version: "4"})
+}
+
 // checkOrder holds the structure of a plan: topological, and every staged step activated once, by enough.
 func checkOrder(t interface{ Errorf(string, ...any) }, p Plan) {
 	for _, n := range p.Nodes {
@@ -200,6 +231,16 @@ func checkOrder(t interface{ Errorf(string, ...any) }, p Plan) {
 				}
 			}
 			at[s.ID] = i
+		}
+		members := map[any]bool{}
+		for _, s := range n.Steps {
+			list, _ := s.Want["drives"].([]any)
+			for _, serial := range list {
+				if members[serial] {
+					t.Errorf("drive %v goes into two volumes", serial)
+				}
+				members[serial] = true
+			}
 		}
 		for _, s := range n.Steps {
 			want := 0
@@ -244,6 +285,7 @@ func TestReportStops(t *testing.T) {
 			hw.GPU = &rack.PartFacts{Model: "H100", Count: 2}
 			l.d.Hardware["server.r750"] = hw
 			d.Systems[0].GPUs = []rack.GPU{{ID: "1", SerialNumber: "A"}, {ID: "1b", SerialNumber: "A"}}
+			d.Systems = append(d.Systems, rack.System{ID: "other", Host: true, GPUs: []rack.GPU{{ID: "2", SerialNumber: "B"}}})
 		}, waitingOf, RuleGPUs, "1 of 2 GPUs"},
 		{"unknown attribute", func(_ *lab, n *rack.Node, _ *rack.Device) { wantBIOS(n, "Sriovv", "Enabled") }, blockedOf, "bios.unknown", `Did you mean "Sriov"?`},
 		{"value not allowed", func(_ *lab, n *rack.Node, _ *rack.Device) { wantBIOS(n, "Numa", "NPS3") }, blockedOf, "bios.value", `"NPS1" or "NPS2" or "NPS4"`},

@@ -79,7 +79,8 @@ func TestRules(t *testing.T) {
 	enum := func(name string) rack.RegistryAttribute {
 		return rack.RegistryAttribute{Name: name, Type: "Enumeration", Values: []rack.RegistryValue{{Name: "On"}, {Name: "Off"}}}
 	}
-	attributes := []rack.RegistryAttribute{enum("A"), enum("B"), enum("C")}
+	attributes := []rack.RegistryAttribute{enum("A"), enum("B"), enum("C"), enum("D")}
+	attributes[3].ReadOnly = true
 	now := rack.Attributes{"A": "Off", "B": "Off", "C": "Off"}
 	for _, c := range []struct {
 		name string
@@ -100,6 +101,10 @@ func TestRules(t *testing.T) {
 			now, []any{"B", "On"}, "bios.conflict", `because A is "Off"`},
 		{"read-only, opened by another wanted one", []rack.RegistryDependency{yesRule("B", "ReadOnly", true, term("", "A", "EQU", "Off"))},
 			now, []any{"A", "On", "B", "On"}, "", ""},
+		{"read-only also without its rule", []rack.RegistryDependency{yesRule("D", "ReadOnly", true, term("", "A", "EQU", "On"))},
+			rack.Attributes{"A": "Off", "D": "Off"}, []any{"D", "On"}, "bios.read_only", `D is read-only`},
+		{"read-only by its rule, which ends", []rack.RegistryDependency{yesRule("D", "ReadOnly", true, term("", "A", "EQU", "Off"))},
+			rack.Attributes{"A": "Off", "D": "Off"}, []any{"A", "On", "D", "On"}, "", ""},
 		{"hidden", []rack.RegistryDependency{yesRule("B", "Hidden", true, term("", "A", "EQU", "Off"))},
 			now, []any{"B", "On"}, "bios.conflict", `B is hidden`},
 		{"a later rule opens again", []rack.RegistryDependency{yesRule("B", "GrayOut", true, term("", "A", "EQU", "Off")),
