@@ -84,7 +84,7 @@ func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (
 	want, mode := stringsOf(s.Want["order"]), textOf(s.Want["mode"])
 	have := b.boot.Strs("BootOrder")
 	seen := step.Facts{"order": have, "mode": b.boot.Str("BootSourceOverrideMode")}
-	jobs, err := d.bootJobs(ctx)
+	jobs, err := d.bootJobs(ctx, s)
 	if err != nil {
 		return step.State{}, err
 	}
@@ -95,7 +95,7 @@ func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (
 		return state(step.Done, seen, ""), nil
 	case len(jobs) > 0 && jobs[0].phase == phaseRunning:
 		return state(step.Working, seen, "the boot order is being applied"), nil
-	case right && len(jobs) > 0: // shown before it is real, as settings are (R55)
+	case len(jobs) > 0: // also where the order is shown before it is real (R55)
 		return state(step.Staged, seen, "the boot order waits for a reset"), nil
 	case len(pend) > 0 && !slices.Equal(pend, have) && ordered(pend, want, t.does(redfish.OrderAsSet)):
 		return state(step.Staged, seen, "the boot order waits for a reset"), nil
@@ -126,19 +126,28 @@ func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (
 	return state(step.Ready, seen, ""), nil
 }
 
-// bootJobs are the live jobs that change the boot order, on BMCs that keep a job queue.
-func (d *Driver) bootJobs(ctx context.Context) ([]work, error) {
+// bootJobs are the live jobs that change the boot order, on BMCs that keep a job queue. Dell's have the name of a BIOS
+// configuration: one more than the pending settings account for is the boot order's.
+func (d *Driver) bootJobs(ctx context.Context, s step.Step) ([]work, error) {
 	l, err := d.layout(ctx)
 	if err != nil || l.jobs == "" {
 		return nil, err
 	}
-	all, err := d.works(ctx)
+	x, err := d.setup(ctx, s)
+	if step.ClassOf(err) == step.Unsupported {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(w work) bool {
-		return !w.live() || w.update || !strings.Contains(strings.ToLower(w.kind), "boot")
-	}), nil
+	settings := 0
+	if len(x.pending) > 0 {
+		settings = 1
+	}
+	if len(x.jobs) <= settings {
+		return nil, nil
+	}
+	return x.jobs[settings:], nil
 }
 
 // jobInTheWay tells whether a write was refused because a job of the same target waits: Dell takes one at a time (R56).

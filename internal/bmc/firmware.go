@@ -173,11 +173,15 @@ func (d *Driver) checkFirmware(ctx context.Context, s step.Step, op *step.Op) (s
 	if r.staged {
 		return state(step.Staged, seen, "%s waits for its activation", want), nil
 	}
-	found, err := d.lostPush(ctx, s)
+	found, err := d.lostPush(ctx, s, op)
 	if err != nil {
 		return step.State{}, err
 	}
-	if found != nil {
+	switch {
+	case found == nil:
+	case found.phase == phaseDone:
+		return state(step.Staged, seen, "written, waits for %s (%s)", s.Activation, found.said), nil
+	default:
 		return d.judgeWork(s, *found, seen), nil
 	}
 	if op != nil && op.Sent { // answered without a handle
@@ -266,7 +270,7 @@ func marks(s step.Step) []string {
 		out = append(out, `"`+t+`"`)
 	}
 	if s.Args.Component != "" { // "Firmware Update: BIOS"; "The target device 'bios' will be updated …"
-		out = append(out, "update: "+s.Args.Component+`"`, "'"+s.Args.Component+"'")
+		out = append(out, "update: "+s.Args.Component+`"`, "'"+s.Args.Component+"'", `"`+s.Args.Component+`"`)
 	}
 	if s.Args.File != "" {
 		out = append(out, lastPart(s.Args.File))
@@ -274,17 +278,50 @@ func marks(s step.Step) []string {
 	return out
 }
 
-// lostPush looks for a push of this step's image whose handle is not known: a live task or job that names it. nil = none.
-func (d *Driver) lostPush(ctx context.Context, s step.Step) (*work, error) {
+// recent is how old a finished update may be for its image to be taken as waiting still.
+const recent = time.Hour
+
+// lostPush looks for a push of this step's image whose handle is not known: a task or job that began after the operation, or
+// one that names the part. A finished one counts while its image still waits for the activation. nil = none.
+func (d *Driver) lostPush(ctx context.Context, s step.Step, op *step.Op) (*work, error) {
 	all, err := d.works(ctx)
 	if err != nil {
 		return nil, err
 	}
+	waits := s.Activation > step.None && !d.activated(ctx, s, op)
+	for _, w := range since(all, op) {
+		if w.update && !d.c.isSettled(w.uri) && (w.live() || w.phase == phaseDone && waits) {
+			return &w, nil
+		}
+	}
 	m := marks(s)
+	var now time.Time // by the BMC's clock
+	if l, err := d.layout(ctx); err == nil && l.taskService != "" {
+		if r, err := d.c.rf.Get(ctx, l.taskService); err == nil {
+			now, _ = time.Parse(time.RFC3339, r.Obj.Str("DateTime"))
+		}
+	}
 	for _, w := range all {
-		if w.live() && w.update && !d.c.isSettled(w.uri) && w.about(m) {
+		if !w.update || d.c.isSettled(w.uri) || !w.about(m) {
+			continue
+		}
+		if w.live() {
+			return &w, nil
+		}
+		fresh := !w.ended.IsZero() && !now.IsZero() && now.Sub(w.ended) < recent && w.ended.After(d.lastHostReset(ctx, s))
+		if op == nil && w.phase == phaseDone && waits && fresh && w.about([]string{textOf(s.Want["version"])}) {
 			return &w, nil
 		}
 	}
 	return nil, nil
+}
+
+// lastHostReset is when the host was last reset by the BMC's clock; zero when that is not told.
+func (d *Driver) lastHostReset(ctx context.Context, s step.Step) time.Time {
+	v, err := d.vitals(ctx, s, false)
+	if err != nil {
+		return time.Time{}
+	}
+	t, _ := time.Parse(time.RFC3339, v.lastReset)
+	return t
 }

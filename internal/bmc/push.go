@@ -98,6 +98,9 @@ func (d *Driver) actFirmware(ctx context.Context, a *act) error {
 	}
 	base := v.facts()
 	base["version"] = a.s.Expect["version"]
+	if base["tasks"], err = d.known(ctx); err != nil {
+		return err
+	}
 	if err := a.intend(base); err != nil {
 		return err
 	}
@@ -198,11 +201,22 @@ func multipartParameters(s step.Step, u service, t traits) map[string]any {
 	if t.emptyOem {
 		p["Oem"] = map[string]any{}
 	}
-	if t.keepNVRAM && slices.ContainsFunc(targets, func(x string) bool { return strings.Contains(strings.ToLower(x), "bios") }) {
+	if t.keepNVRAM && names(s, "bios") {
+		keep := s.Args.PreserveNVRM
 		p["Oem"] = map[string]any{"Supermicro": map[string]any{"BIOS": map[string]any{
-			"PreserveME": s.Args.PreserveNVRM, "PreserveNVRAM": s.Args.PreserveNVRM, "PreserveSMBIOS": true, "BackupBIOS": false}}}
+			"PreserveME": keep, "PreserveNVRAM": keep, "PreserveSMBIOS": true, "BackupBIOS": false}}}
+	}
+	if t.keepNVRAM && names(s, "bmc") {
+		p["Oem"] = map[string]any{"Supermicro": map[string]any{"BMC": map[string]any{
+			"PreserveCfg": true, "PreserveSdr": true, "PreserveSsl": true}}}
 	}
 	return p
+}
+
+// names tells whether a step is about a part, by its component, rows or targets.
+func names(s step.Step, part string) bool {
+	all := append(append([]string{s.Args.Component}, s.Args.Rows...), s.Args.Targets...)
+	return slices.ContainsFunc(all, func(x string) bool { return strings.EqualFold(lastPart(x), part) })
 }
 
 // simpleUpdate lets the BMC fetch the image itself, from the in-region mirror.
@@ -235,7 +249,7 @@ func (d *Driver) afterLostPush(ctx context.Context, a *act, cause error) error {
 	if !redfish.IsSentUnknown(cause) {
 		return cause
 	}
-	w, err := d.lostPush(ctx, a.s)
+	w, err := d.lostPush(ctx, a.s, &a.op)
 	if err == nil && w != nil {
 		d.c.pushed(w.uri)
 		return a.sent(w.uri)

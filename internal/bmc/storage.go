@@ -131,7 +131,15 @@ func (d *Driver) pendingVolume(ctx context.Context, s step.Step, op *step.Op, x 
 			return step.State{}, err
 		}
 		marks := append([]string{s.Args.Path}, s.Args.Drives...)
+		for _, c := range since(all, op) {
+			if raidJob(c) && c.phase != phaseUnknown {
+				w = c
+			}
+		}
 		for _, c := range all {
+			if c.phase == phaseRunning && raidJob(c) { // nobody says of which drives: to be waited for
+				w = c
+			}
 			if c.live() && !c.update && (c.about(marks) || raidJob(c) && c.about([]string{controllerOf(s.Args.Path), textOf(s.Want["name"])})) {
 				w = c
 			}
@@ -194,7 +202,11 @@ func (d *Driver) actVolume(ctx context.Context, a *act) error {
 	if err != nil {
 		return err
 	}
-	if err := a.intend(v.facts()); err != nil {
+	base := v.facts()
+	if base["tasks"], err = d.known(ctx); err != nil {
+		return err
+	}
+	if err := a.intend(base); err != nil {
 		return err
 	}
 	r, err := d.c.rf.Post(ctx, x.collection.URI, body)

@@ -3,7 +3,9 @@ package bmc
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
 	"github.com/metalwright/metalwright/internal/step"
@@ -28,7 +30,8 @@ type work struct {
 	gone    bool // 404
 	percent int  // -1 = not told
 	said    string
-	update  bool   // it writes firmware
+	update  bool // it writes firmware
+	ended   time.Time
 	whole   string // its JSON in lower case, to look for what it is about
 }
 
@@ -117,6 +120,7 @@ func workOf(r *redfish.Resource) work {
 		w.said += ": " + last
 	}
 	w.whole = strings.ToLower(spelling(r.Obj))
+	w.ended, _ = time.Parse(time.RFC3339, r.Obj.Str("EndTime")) // zero when it is not told, or not a time (R42)
 	if w.phase == phaseRunning && strings.Contains(w.whole, "successfully scheduled") {
 		w.phase = phaseWaiting // Dell's task of a scheduled job
 	}
@@ -177,6 +181,28 @@ func (d *Driver) works(ctx context.Context) ([]work, error) {
 		}
 	}
 	return out, nil
+}
+
+// known lists the tasks and jobs there are, so that what comes after can be told to be ours.
+func (d *Driver) known(ctx context.Context) ([]string, error) {
+	all, err := d.works(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := []string{}
+	for _, w := range all {
+		out = append(out, w.uri)
+	}
+	return out, nil
+}
+
+// since leaves out what was there when an operation began.
+func since(all []work, op *step.Op) []work {
+	if op == nil || op.Baseline["tasks"] == nil {
+		return nil
+	}
+	old := stringsOf(op.Baseline["tasks"])
+	return slices.DeleteFunc(slices.Clone(all), func(w work) bool { return slices.Contains(old, w.uri) })
 }
 
 // flashing lists the updates that write at this moment. What waits for a reset does not count, nor does a task whose target

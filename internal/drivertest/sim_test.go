@@ -156,8 +156,9 @@ func packages(t *testing.T, name string) map[string][]byte {
 	out := map[string][]byte{}
 	for _, c := range []string{"bmc", "bios", "nic"} {
 		p, err := firmware.BuildPackage(firmware.Spec{
-			Version:    fmt.Sprintf("mwsim:test_%s:%s:%s", name, c, newVersion),
-			Components: []firmware.ComponentSpec{{Version: newVersion, Image: bytes.Repeat([]byte(c), 1000)}},
+			Version:     fmt.Sprintf("mwsim:test_%s:%s:%s", name, c, newVersion),
+			Descriptors: []firmware.Descriptor{{Type: 0, Data: []byte{0x01, 0x02}}},
+			Components:  []firmware.ComponentSpec{{Version: newVersion, Image: bytes.Repeat([]byte(c), 1000)}},
 		})
 		if err != nil {
 			t.Fatal(err)
