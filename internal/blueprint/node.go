@@ -1,0 +1,279 @@
+package blueprint
+
+import (
+	"math/big"
+	"slices"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/metalwright/metalwright/internal/diag"
+	"github.com/metalwright/metalwright/internal/rack"
+)
+
+// maxRackU bounds a position; the highest frames sold have below 60 units.
+const maxRackU = 200
+
+func (rd *reader) node(in *instance) {
+	r := rd.s.m.r
+	e := &rack.Node{Address: in.address, Origin: rd.origin()}
+	e.Name = rd.nodeName(in)
+	in.vals["hardware"] = poisoned
+	if key, v, ok := rd.catalogKey("hardware", "hardware", "hw"); ok {
+		if h, known := r.hardware(key, rd.at("hardware")); known {
+			rd.kind(h, "hardware", "server")
+			e.Hardware = key
+			in.vals["hardware"] = v
+			rd.fromCatalog("hardware", "hw."+key, h.Digest)
+		}
+	}
+	if at := rd.sub("at", ""); at != nil {
+		if to, ok := at.ref("rack", "rack", "rack"); ok {
+			e.Rack = to.address
+			in.link("rack", to)
+		}
+		e.PositionU, _ = at.whole("u", "position_u", 1, maxRackU)
+	}
+	e.Role = rd.text("role")
+	e.Power = rd.word("power", "power", "", "On", "Off")
+	e.OnDestroy = rd.preset("on_destroy", "keep", "keep", "reset_bios", "erase")
+	if b := rd.sub("bmc", "bmc"); b != nil {
+		e.BMC = rack.BMCSpec{Username: b.text("username"), Credential: b.secret("credential", "credential"), Origin: diag.At(b.rng)}
+	}
+	if b := rd.sub("bios", "bios"); b != nil {
+		e.BIOS = b.bios(e.Hardware)
+	}
+	if b := rd.sub("boot", "boot"); b != nil {
+		e.Boot = b.boot()
+	}
+	if d := rd.sub("disks", ""); d != nil {
+		e.Volumes = d.volumes()
+	}
+	if n := rd.sub("nics", ""); n != nil {
+		e.NICs = n.nics()
+	}
+	if c := rd.sub("consent", "data_loss"); c != nil {
+		e.AllowDataLoss = c.consent()
+	}
+	e.Facts = rd.facts()
+	in.vals["u"] = wholeOrNull(e.PositionU)
+	in.vals["role"], in.vals["power"] = cty.StringVal(e.Role), cty.StringVal(e.Power)
+	in.element = e
+}
+
+// preset is word for a leaf that has a default; the default's provenance says so.
+func (rd *reader) preset(name, preset string, words ...string) string {
+	if _, ok := rd.attr[name]; !ok {
+		path := rd.path + "." + name
+		rd.s.m.r.prov[path] = rack.Provenance{Path: path, Source: "default"}
+	}
+	return rd.word(name, name, preset, words...)
+}
+
+// nodeName is the key or label, unique in the Design. It becomes part of step ids and file names, so its letters are few.
+func (rd *reader) nodeName(in *instance) string {
+	name := in.m.namePrefix + in.name
+	bad := strings.ContainsFunc(name, func(c rune) bool {
+		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_.", c))
+	})
+	if name == "" || len(name) > 63 || bad || strings.Trim(name, ".-") != name {
+		rd.errorf(rd.rng, "Invalid node name", "%q cannot name a node: it has 1 to 63 letters, digits, dashes, underscores and dots, and "+
+			"neither starts nor ends with a dash or dot. It comes from the key of for_each, or the label.", name)
+	}
+	if other := rd.s.m.r.names[name]; other != nil && other != in {
+		rd.errorf(rd.rng, "Duplicate node name", "%s and %s are both called %q. Names come from the key of for_each, or the label: "+
+			"change one.", other.address, in.address, name)
+	}
+	rd.s.m.r.names[name] = in
+	in.name = name
+	return name
+}
+
+func (rd *reader) bios(hardware string) *rack.BIOSSpec {
+	e := &rack.BIOSSpec{Attributes: map[string]rack.BIOSValue{}, Origin: diag.At(rd.rng)}
+	rd.profile(e, hardware)
+	a, ok := rd.attr["attributes"]
+	if !ok {
+		return e
+	}
+	items, ok := rd.objectItems(a.expr, "attributes")
+	if !ok {
+		return e
+	}
+	for _, it := range items {
+		at := hcl.RangeBetween(it.keyRange, it.expr.Range())
+		one := &reader{s: rd.s, in: rd.in, spec: &blockSpec{}, what: rd.what, path: rd.path + ".attributes", rng: at,
+			attr: map[string]attribute{it.key: {it.expr, it.keyRange, at}}}
+		v, ok := one.get(it.key)
+		if !ok {
+			if v != cty.NilVal && !isPoisoned(v) && v.IsNull() {
+				delete(e.Attributes, it.key) // null takes an attribute of the profile out of management
+				delete(rd.s.m.r.prov, one.path+"."+it.key)
+			}
+			continue
+		}
+		val, ok := biosValue(v)
+		if !ok {
+			one.errorf(it.expr.Range(), "Wrong type", "The attribute %q takes a string, a bool or a whole number.", it.key)
+			continue
+		}
+		one.note(it.key, it.key)
+		e.Attributes[it.key] = rack.BIOSValue{Value: val, Origin: diag.At(at)}
+	}
+	return e
+}
+
+// profile fills in the attributes of a profile: hw.server.X.bios.NAME, or its name alone.
+func (rd *reader) profile(e *rack.BIOSSpec, hardware string) {
+	v, ok := rd.raw("profile")
+	if !ok {
+		return
+	}
+	h := rd.s.m.r.opt.Catalog.Hardware[hardware]
+	root, key := catalogRef(v)
+	owner, name, _ := strings.Cut(key, "#")
+	if s, isText := plainString(v); isText {
+		root, owner, name = "bios", hardware, s
+	}
+	at := rd.at("profile")
+	if root != "bios" {
+		rd.errorf(at, "Wrong reference", "%q is a BIOS profile of the catalog: %s.", "profile", catalogExample["bios"])
+		return
+	}
+	if hardware == "" {
+		return
+	}
+	if owner != hardware {
+		rd.errorf(at, "Profile of other hardware", "The profile belongs to hw.%s; this node is hw.%s, whose attributes differ.", owner, hardware)
+		return
+	}
+	attributes, ok := h.Profiles[name]
+	if !ok {
+		rd.errorf(at, "Unknown BIOS profile", "hw.%s has no profile %q. %s", hardware, name, orKnown(name, sortedKeys(h.Profiles), "It has "))
+		return
+	}
+	e.Profile = name
+	rd.note("profile", "profile")
+	rd.fromCatalog("profile", "hw."+hardware+".bios."+name, h.Digest)
+	for attr, val := range attributes {
+		e.Attributes[attr] = rack.BIOSValue{Value: val, From: "profile " + name, Origin: diag.At(at)}
+		path := rd.path + ".attributes." + attr
+		rd.s.m.r.prov[path] = rack.Provenance{Path: path, Source: "catalog", Origin: diag.At(at),
+			Detail: "hw." + hardware + " profile " + name, Digest: h.Digest}
+	}
+}
+
+// biosValue is a string, a bool or an int64.
+func biosValue(v cty.Value) (any, bool) {
+	switch v.Type() {
+	case cty.String:
+		return v.AsString(), true
+	case cty.Bool:
+		return v.True(), true
+	case cty.Number:
+		n, acc := v.AsBigFloat().Int64()
+		return n, acc == big.Exact
+	}
+	return nil, false
+}
+
+// bootClasses are the values of Redfish's BootSource (DSP0268, ComputerSystem). An order may also name BootOptionReferences.
+var bootClasses = list{"Pxe", "Floppy", "Cd", "Usb", "Hdd", "BiosSetup", "Utilities", "Diags", "UefiShell", "UefiTarget", "SDCard",
+	"UefiHttp", "RemoteDrive", "UefiBootNext", "Recovery"}
+
+func (rd *reader) boot() *rack.BootSpec {
+	e := &rack.BootSpec{Mode: rd.word("mode", "mode", "", "UEFI", "Legacy"), Origin: diag.At(rd.rng)}
+	e.Order, _ = rd.strs("order", "order")
+	seen := map[string]bool{}
+	for _, o := range e.Order {
+		if seen[o] {
+			rd.errorf(rd.at("order"), "Duplicate value", "%q stands in the boot order twice.", o)
+		}
+		seen[o] = true
+		if slices.Contains(bootClasses, o) {
+			continue
+		}
+		if s := diag.Suggest(o, bootClasses); s != "" && !strings.HasPrefix(o, "Boot0") || o == "" {
+			rd.errorf(rd.at("order"), "Unknown value", "%q is neither a kind of boot device nor the name of a boot option.%s", o,
+				diag.DidYouMean(o, bootClasses))
+		}
+	}
+	return e
+}
+
+func (rd *reader) volumes() []rack.VolumeSpec {
+	var out []rack.VolumeSpec
+	vols := rd.each("volume", "volumes")
+	for _, name := range sortedKeys(vols) {
+		v := vols[name]
+		e := rack.VolumeSpec{Name: name, Origin: diag.At(v.rng)}
+		e.RAID = v.word("raid", "raid", "", "RAID0", "RAID1", "RAID5", "RAID6", "RAID10")
+		e.SizeBytes, _ = v.size("size", "size_bytes")
+		e.OnDestroy = v.preset("on_destroy", "keep", "keep", "delete", "erase")
+		if d := v.sub("drives", "drives"); d != nil {
+			e.Drives = d.drives(e.RAID)
+		} else {
+			v.errorf(v.rng, "Missing block", "Volume %q needs drives { … }: how many, and what they are.", name)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// raidMembers is the least number of drives of each level.
+var raidMembers = map[string]int{"RAID0": 1, "RAID1": 2, "RAID5": 3, "RAID6": 4, "RAID10": 4}
+
+func (rd *reader) drives(raid string) rack.DriveSelector {
+	e := rack.DriveSelector{Media: rd.word("media", "media", "", "SSD", "HDD"),
+		Protocol: rd.word("protocol", "protocol", "", "NVMe", "SAS", "SATA"), ControllerHas: rd.text("controller")}
+	e.Count, _ = rd.whole("count", "count", 1, 1024)
+	e.MinSizeBytes, _ = rd.size("min_size", "min_size_bytes")
+	e.Bays, _ = rd.strs("bays", "bays")
+	n, name := e.Count, "count"
+	if n == 0 {
+		n, name = len(e.Bays), "bays"
+	} else if len(e.Bays) > 0 && len(e.Bays) < n {
+		rd.errorf(rd.at("bays"), "Wrong number", "%d drives are wanted of %d bays.", n, len(e.Bays))
+	}
+	if n == 0 {
+		rd.errorf(rd.rng, "Missing attribute", `drives needs "count" or "bays".`)
+	} else if n < raidMembers[raid] || raid == "RAID10" && n%2 == 1 {
+		rd.errorf(rd.at(name), "Wrong number", "%s needs at least %d drives (RAID10: an even number); this is %d.", raid, raidMembers[raid], n)
+	}
+	return e
+}
+
+func (rd *reader) nics() []rack.NICSpec {
+	var out []rack.NICSpec
+	ports := rd.each("port", "nics")
+	for _, name := range sortedKeys(ports) {
+		p := ports[name]
+		e := rack.NICSpec{Name: name, Attributes: map[string]string{}, Origin: diag.At(p.rng)}
+		if a, ok := p.attr["attributes"]; ok {
+			items, _ := p.objectItems(a.expr, "attributes")
+			for _, it := range items {
+				one := &reader{s: p.s, in: p.in, spec: &blockSpec{}, path: p.path + ".attributes", rng: it.keyRange,
+					attr: map[string]attribute{it.key: {it.expr, it.keyRange, hcl.RangeBetween(it.keyRange, it.expr.Range())}}}
+				if s, ok := one.str(it.key, it.key); ok {
+					e.Attributes[it.key] = s
+				}
+			}
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func (rd *reader) consent() *rack.DataLossGrant {
+	yes, ok := rd.boolean("data_loss", "data_loss")
+	owner, reason := rd.text("owner"), rd.text("reason")
+	if !ok || !yes {
+		return nil
+	}
+	if strings.TrimSpace(owner) == "" || strings.TrimSpace(reason) == "" {
+		rd.errorf(rd.rng, "Consent without owner", "Consent to lose data needs an owner and a reason.")
+		return nil
+	}
+	return &rack.DataLossGrant{Owner: owner, Reason: reason, Origin: diag.At(rd.rng)}
+}

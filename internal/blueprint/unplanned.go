@@ -1,0 +1,243 @@
+package blueprint
+
+import (
+	"encoding/json"
+	"slices"
+	"strconv"
+
+	"github.com/hashicorp/hcl/v2"
+	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/zclconf/go-cty/cty"
+
+	"github.com/metalwright/metalwright/internal/rack"
+)
+
+// unplanned decodes blocks that this version does not plan: switch, power_shelf, fabric, storage, stack. Their references are
+// checked and become edges; their values are kept.
+func (rd *reader) unplanned(in *instance) {
+	e := &rack.Element{Address: in.address, Kind: in.b.kind, Origin: rd.origin()}
+	if at := rd.sub("at", "at"); at != nil && in.b.kind != "storage" {
+		if to, ok := at.ref("rack", "rack", "rack"); ok {
+			e.Rack = to.address
+			in.link("rack", to)
+		}
+		e.U, _ = at.whole("u", "position_u", 1, maxRackU)
+		delete(rd.attr, "at")
+	}
+	for _, name := range []string{"model", "hardware", "design"} {
+		if _, given := rd.attr[name]; !given {
+			continue
+		}
+		key, _, ok := rd.catalogKey(name, "model", "hw")
+		if !ok {
+			continue
+		}
+		if h, known := rd.s.m.r.hardware(key, rd.at(name)); known {
+			rd.kind(h, name, map[string][]string{"switch": {"switch"}, "power_shelf": {"shelf"}, "fabric": {"fabric"}}[in.b.kind]...)
+			e.Model = key
+			rd.fromCatalog("model", "hw."+key, h.Digest)
+		}
+	}
+	rd.references(in)
+	rd.after(in)
+	vals := rd.values(in.b.syn.Body, in.b.spec, rd.path)
+	if in.b.kind == "switch" || in.b.kind == "power_shelf" {
+		delete(vals, "at")
+	}
+	if len(vals) > 0 {
+		raw, err := json.Marshal(vals)
+		if err == nil {
+			e.Values = raw
+		}
+	}
+	slices.Sort(in.refs)
+	e.Refs = slices.Compact(in.refs)
+	in.element = e
+}
+
+// references checks the kinds of the references that have a meaning.
+func (rd *reader) references(in *instance) {
+	want := map[string]map[string][]string{
+		"fabric": {"attach": {"node", "switch"}},
+		"stack":  {"control": {"node"}, "workers": {"node"}, "topology": {"fabric"}},
+	}[in.b.kind]
+	for _, name := range sortedKeys(want) {
+		if _, ok := rd.attr[name]; ok {
+			rd.refs(name, name, want[name]...)
+		}
+	}
+	if in.b.kind == "stack" {
+		if key, _, ok := rd.catalogKey("recipe", "recipe", "recipes"); ok {
+			if rc, known := rd.s.m.r.opt.Catalog.Recipes[key]; known {
+				rd.s.m.r.lockUse("recipe "+key, rc.Digest, rd.at("recipe"))
+				rd.fromCatalog("recipe", "recipes "+key, rc.Digest)
+			} else {
+				rd.errorf(rd.at("recipe"), "Unknown recipe", "The catalog has no recipe %q. %s", key,
+					orKnown(key, sortedKeys(rd.s.m.r.opt.Catalog.Recipes), "It has "))
+			}
+		}
+	}
+	if in.b.kind == "storage" {
+		vols := rd.each("volume", "volume")
+		for _, name := range sortedKeys(vols) {
+			vols[name].size("size", "size")
+		}
+	}
+}
+
+// after reads the meta attribute: explicit edges.
+func (rd *reader) after(in *instance) {
+	a := in.b.syn.Body.Attributes["after"]
+	if a == nil || !in.b.spec.meta {
+		return
+	}
+	one := &reader{s: rd.s, in: rd.in, spec: &blockSpec{}, what: rd.what, path: rd.path, rng: rd.rng,
+		attr: map[string]attribute{"after": {a.Expr, a.NameRange, a.SrcRange}}}
+	ins, _ := one.refs("after", "after")
+	for _, x := range ins {
+		in.refs = append(in.refs, x.address)
+	}
+}
+
+// values gives the attributes and blocks of a body as JSON values. Labelled blocks become objects by label.
+func (rd *reader) values(body *hclsyntax.Body, spec *blockSpec, path string) map[string]any {
+	out := map[string]any{}
+	for _, a := range sortedAttributes(body) {
+		if spec != nil && spec.meta && slices.Contains(metaAttributes, a.Name) {
+			continue
+		}
+		one := &reader{s: rd.s, in: rd.in, spec: &blockSpec{}, what: rd.what, path: path, rng: a.SrcRange,
+			attr: map[string]attribute{a.Name: {a.Expr, a.NameRange, a.SrcRange}}}
+		v, ok := one.raw(a.Name)
+		if !ok {
+			continue
+		}
+		if x, ok := one.plain(v, a.Expr.Range(), 0); ok {
+			out[a.Name] = x
+			one.note(a.Name, a.Name)
+		}
+	}
+	for _, b := range body.Blocks {
+		at := path + "." + b.Type
+		var sub *blockSpec
+		if spec != nil {
+			sub = spec.blocks[b.Type]
+		}
+		into := out
+		for _, l := range append([]string{b.Type}, b.Labels...) {
+			next, ok := into[l].(map[string]any)
+			if !ok {
+				next = map[string]any{}
+				into[l] = next
+			}
+			into = next
+			if l != b.Type {
+				at += "[" + strconv.Quote(l) + "]"
+			}
+		}
+		for k, x := range rd.values(b.Body, sub, at) {
+			into[k] = x
+		}
+	}
+	return out
+}
+
+// json writes a value as JSON; references become addresses, secrets their references.
+func (rd *reader) json(v cty.Value, name string) (json.RawMessage, bool) {
+	x, ok := rd.plain(v, rd.at(name), 0)
+	if !ok {
+		return nil, false
+	}
+	raw, err := json.Marshal(x)
+	return raw, err == nil
+}
+
+// plain converts a value to what encoding/json writes. References are remembered as edges of the instance.
+func (rd *reader) plain(v cty.Value, at hcl.Range, depth int) (any, bool) {
+	return plainValue(v, depth, func(a rack.Address) bool {
+		to := rd.s.m.r.registry[a]
+		if to != nil && rd.in != nil && to != rd.in {
+			rd.in.refs = append(rd.in.refs, a)
+		}
+		return to != nil
+	}, func(t cty.Type) {
+		rd.errorf(at, "Wrong type", "A value of type %s cannot be kept in the design.", t.FriendlyName())
+	})
+}
+
+// plainValue converts without marks. Objects that known calls an element become its address, and values of the catalog their
+// name. What is unknown is null.
+func plainValue(v cty.Value, depth int, known func(rack.Address) bool, wrong func(cty.Type)) (any, bool) {
+	v, _ = v.Unmark()
+	if v.IsNull() || !v.IsKnown() {
+		return nil, true
+	}
+	t := v.Type()
+	switch {
+	case depth > maxNesting:
+		wrong(t)
+		return nil, false
+	case t == cty.String:
+		return v.AsString(), true
+	case t == cty.Bool:
+		return v.True(), true
+	case t == cty.Number:
+		return json.Number(jsonNumber(v)), true
+	case t == secretType:
+		return string(*v.EncapsulatedValue().(*rack.SecretRef)), true
+	case t.IsCapsuleType():
+		wrong(t)
+		return nil, false
+	}
+	if t.IsObjectType() {
+		if root, key := catalogRef(v); root != "" {
+			return root + "." + key, true
+		}
+		if t.HasAttribute("address") {
+			if s, ok := plainString(v.GetAttr("address")); ok && known(rack.Address(s)) {
+				return s, true
+			}
+		}
+	}
+	if t.IsObjectType() || t.IsMapType() {
+		out := map[string]any{}
+		for it := v.ElementIterator(); it.Next(); {
+			k, e := it.Element()
+			x, ok := plainValue(e, depth+1, known, wrong)
+			if !ok {
+				return nil, false
+			}
+			k, _ = k.Unmark()
+			out[k.AsString()] = x
+		}
+		return out, true
+	}
+	out := []any{}
+	for it := v.ElementIterator(); it.Next(); {
+		_, e := it.Element()
+		x, ok := plainValue(e, depth+1, known, wrong)
+		if !ok {
+			return nil, false
+		}
+		out = append(out, x)
+	}
+	return out, true
+}
+
+// jsonNumber writes a number so that it reads back as the same: whole ones without a point.
+func jsonNumber(v cty.Value) string {
+	f := v.AsBigFloat()
+	if f.IsInf() {
+		return "0"
+	}
+	if f.IsInt() && f.MantExp(nil) < 1024 {
+		return f.Text('f', 0)
+	}
+	return f.Text('g', 17)
+}
+
+// sortElements orders the elements of one kind by address.
+func sortElements[T any](in []T, address func(T) rack.Address) []T {
+	slices.SortFunc(in, func(a, b T) int { return compareText(string(address(a)), string(address(b))) })
+	return in
+}
