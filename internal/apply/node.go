@@ -176,7 +176,7 @@ func (n *node) decide(s step.Step, w *watch, st step.State) (over, act bool, err
 	still := w.still(st.Standing)
 	switch st.Standing {
 	case step.Done:
-		if s.Kind == step.Firmware && p.op != nil && w.reads < n.confirm() {
+		if s.Kind == step.Firmware && w.reads < n.confirm() {
 			return false, false, nil
 		}
 		return true, false, n.done(s)

@@ -450,9 +450,15 @@ func TestSoak(t *testing.T) {
 		}
 		return
 	}
-	for seed := uint64(1); seed <= uint64(*soakSeeds); seed++ {
-		if bad, how := trySeed(t, seed, variant{}, seed%50 == 0); len(bad) > 0 {
-			t.Fatalf("seed %d (%s): %s\n%s\nto replay: %s", seed, storyOf(seed), strings.Join(bad, "\n"), how, replayCommand(seed))
-		}
+	const lanes = 8
+	for lane := range uint64(lanes) {
+		t.Run(fmt.Sprint(lane), func(t *testing.T) {
+			t.Parallel()
+			for seed := lane + 1; seed <= uint64(*soakSeeds); seed += lanes {
+				if bad, how := trySeed(t, seed, variant{}, seed%50 == 0); len(bad) > 0 {
+					t.Fatalf("seed %d (%s): %s\n%s\nto replay: %s", seed, storyOf(seed), strings.Join(bad, "\n"), how, replayCommand(seed))
+				}
+			}
+		})
 	}
 }
