@@ -71,9 +71,10 @@ func testJournal(t testing.TB, p plan.Plan, end string, extra ...journal.Record)
 
 func TestCollectAndVerify(t *testing.T) {
 	s := testSigner()
-	pack, err := Collect(testParts(t), s, when)
+	parts := testParts(t)
+	pack, err := Collect(parts, s, when)
 	must(t, err)
-	again, err := Collect(testParts(t), s, when)
+	again, err := Collect(parts, s, when)
 	must(t, err)
 	if !bytes.Equal(pack, again) {
 		t.Error("the same parts give two different packs")
