@@ -73,15 +73,15 @@ func (b *bootBuild) order(wanted []string) (order []string, differs bool) {
 			because(b.gapsNamed("bootoptions")), b.origin)
 		return nil, false
 	}
-	var first []string // references of the first entry that resolves
+	var first []string // references of the first entry; none while its option is not there yet
 	var missing []string
-	for _, entry := range wanted {
+	for i, entry := range wanted {
 		refs := b.references(entry)
 		if len(refs) == 0 {
 			missing = append(missing, entry)
 			continue
 		}
-		if first == nil {
+		if i == 0 {
 			first = refs
 		}
 		for _, r := range refs {
@@ -100,6 +100,11 @@ func (b *bootBuild) order(wanted []string) (order []string, differs bool) {
 		if !slices.Contains(order, r) {
 			order = append(order, r)
 		}
+	}
+	if len(first) == 0 && len(b.boot.Order) > 0 {
+		// What should stand first is not there yet; nothing else is moved ahead of what may be it under another name.
+		order = append([]string{b.boot.Order[0]}, slices.DeleteFunc(order, func(r string) bool { return r == b.boot.Order[0] })...)
+		first = order[:1]
 	}
 	differs = len(b.boot.Order) == 0 || !slices.Contains(first, b.boot.Order[0]) ||
 		slices.ContainsFunc(order, func(r string) bool { return !slices.Contains(b.boot.Order, r) })
@@ -143,40 +148,62 @@ func (b *bootBuild) references(entry string) []string {
 		if o.Reference == entry {
 			return []string{entry}
 		}
-		if inClass(o, entry) && (o.Enabled || slices.Contains(b.boot.Order, o.Reference)) {
+		if inClass(o, entry) && usable(o) {
 			out = append(out, o.Reference)
 		}
 	}
 	return out
 }
 
-// classWords finds the class of an option by its name or UEFI device path, where it says no alias. UEFI device path nodes:
-// UEFI specification §10; names as BMCs write them.
-var classWords = []struct {
+// classWord is a mark of a class, in lower case.
+type classWord struct {
 	class string
 	words []string
-}{
-	{"UefiHttp", []string{"http", "uri("}},
-	{"Pxe", []string{"pxe", "ipv4(", "ipv6(", "network", "nic."}},
-	{"Cd", []string{"cdrom", "cd/dvd", "dvd", "optical", "virtual cd"}},
-	{"Usb", []string{"usb"}},
-	{"Hdd", []string{"hard dis", "hdd", "nvme", "ssd", "raid", "sata(", "hd(", "disk", "boss", "drive", "ubuntu", "rhel", "red hat"}},
+}
+
+// pathWords finds the class of an option by the nodes of its UEFI device path (UEFI specification §10). A network card on a USB
+// bus is a network card, so the order counts.
+var pathWords = []classWord{
+	{"UefiHttp", []string{"uri("}},
+	{"Pxe", []string{"mac(", "ipv4(", "ipv6("}},
+	{"Cd", []string{"cdrom("}},
+	{"Usb", []string{"usb(", "usbclass("}},
+	{"Hdd", []string{"hd(", "nvme(", "sata(", "scsi(", "sas(", `\efi\`, ".efi"}},
+}
+
+// nameWords finds it by the name, where the path says nothing: as BMCs and installers write them.
+var nameWords = []classWord{
+	{"UefiHttp", []string{"http"}},
+	{"Pxe", []string{"pxe", "network"}},
+	{"Cd", []string{"cd/dvd", "cdrom", "cd-rom", "dvd", "optical", "virtual cd"}},
+	{"Usb", []string{"usb", "floppy"}},
+	{"Hdd", []string{"hard disk", "harddisk", "hard drive", "fixed disk", "hdd", "nvme", "ssd", "raid", "logical drive", "virtual disk",
+		"boss", "boot manager", "ubuntu", "debian", "red hat", "rhel", "rocky", "alma", "suse", "linux", "esxi", "dgx os"}},
 }
 
 func inClass(o rack.BootOption, class string) bool {
 	if o.Alias != "" {
 		return strings.EqualFold(o.Alias, class)
 	}
-	text := strings.ToLower(o.Name + " " + o.UEFIPath)
-	for _, c := range classWords {
-		if slices.ContainsFunc(c.words, func(w string) bool { return strings.Contains(text, w) }) {
-			return strings.EqualFold(c.class, class)
+	for _, x := range []struct {
+		text  string
+		words []classWord
+	}{{o.UEFIPath, pathWords}, {o.Name, nameWords}} {
+		text := strings.ToLower(x.text)
+		for _, c := range x.words {
+			if slices.ContainsFunc(c.words, func(w string) bool { return strings.Contains(text, w) }) {
+				return strings.EqualFold(c.class, class)
+			}
 		}
 	}
 	return false
 }
 
-// mode compares the boot mode, where the host tells it: as the override mode, or as a BIOS attribute of that name.
+// usable tells whether an option can be booted; Dell keeps entries of systems that are gone, and says so in the name.
+func usable(o rack.BootOption) bool { return o.Enabled && !strings.HasPrefix(o.Name, "Unavailable") }
+
+// mode compares the boot mode, where the host tells it: as the override mode, as a BIOS attribute of that name, or by the kind
+// of its boot options.
 func (b *bootBuild) mode(want string) (now string, differs bool) {
 	if want == "" {
 		return "", false
@@ -188,6 +215,9 @@ func (b *bootBuild) mode(want string) (now string, differs bool) {
 				now = fmt.Sprint(b.sys.BIOS.Attributes[name])
 			}
 		}
+	}
+	if now == "" && slices.ContainsFunc(b.boot.Options, func(o rack.BootOption) bool { return o.UEFIPath != "" }) {
+		now = "UEFI" // only UEFI firmware has device paths (OpenBMC and AMI tell no mode)
 	}
 	if now == "" {
 		b.warn("boot.mode", "Boot mode not readable",

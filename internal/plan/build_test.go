@@ -449,9 +449,10 @@ func TestStaged(t *testing.T) {
 	dev.Systems[0].BIOS.Pending["Sriov"] = "Enabled"
 	dev.Systems[0].Controllers[1].PendingVolumes = []string{"boot"}
 	dev.Firmware = append(dev.Firmware, rack.Firmware{ID: "Staging_BIOS", Version: "2.1"},
-		rack.Firmware{ID: "NIC", Version: "28.43", Staged: true})
+		rack.Firmware{ID: "NIC", Version: "28.43", Staged: true},
+		rack.Firmware{ID: "Staging_NIC", Version: "28.39"}) // a copy of what runs waits for nothing
 	p, r := l.build()
-	if !r.Clean() || p.Nodes[0].Resets["host_reset"] != 1 || p.Nodes[0].Bytes != 0 || len(p.Nodes[0].Steps) != 5 {
+	if len(r.Warnings) > 0 || !r.Clean() || p.Nodes[0].Resets["host_reset"] != 1 || p.Nodes[0].Bytes != 0 || len(p.Nodes[0].Steps) != 5 {
 		t.Errorf("want four staged steps without a byte to push, and the reset:\n%s", planText(p))
 	}
 }
@@ -558,7 +559,14 @@ func TestBoot(t *testing.T) {
 		}
 	}
 
+	// What should stand first is not there: nothing is moved to its place.
 	l, n, dev := one("r750")
+	n.Boot = &rack.BootSpec{Order: []string{"Cd", "Hdd"}}
+	if p, r := l.build(); !p.Empty() || len(r.Warnings) != 1 {
+		t.Errorf("first class missing:\n%s", planText(p))
+	}
+
+	l, n, dev = one("r750")
 	n.Boot = &rack.BootSpec{Mode: "UEFI"}
 	dev.Systems[0].Boot.OverrideMode = "Legacy"
 	if p, _ := l.build(); len(p.Nodes) != 1 || p.Nodes[0].Steps[0].Want["mode"] != "UEFI" {
@@ -575,6 +583,36 @@ func TestBoot(t *testing.T) {
 	p, r := l.build()
 	if len(r.Waiting) != 1 || r.Waiting[0].Rule != "boot.unsafe" || len(p.Nodes) != 1 {
 		t.Errorf("R62: want the boot order told and the rest planned:\n%s", planText(p))
+	}
+}
+
+// TestBootClass: options as real BMCs write them.
+func TestBootClass(t *testing.T) {
+	for _, c := range []struct {
+		o    rack.BootOption
+		want string
+	}{
+		{rack.BootOption{Name: "x", Alias: "Pxe", UEFIPath: "HD(1)"}, "Pxe"},
+		{rack.BootOption{Name: "Slot 2 (PXE IPv4)", UEFIPath: "PciRoot(0x2)/Pci(0x1,0x0)/MAC(58,0x1)/IPv4(0.0.0.0)"}, "Pxe"},
+		{rack.BootOption{Name: "UEFI: PXE IPv4", UEFIPath: "PciRoot(0x2)/MAC(58,0x1)/IPv4(0.0.0.0)/Uri()"}, "UefiHttp"},
+		{rack.BootOption{Name: "UEFI PXEv4", UEFIPath: "PciRoot(0x5)/USB(0x4,0x0)/MAC(EE,0x1)/IPv4(0.0.0.0)"}, "Pxe"},
+		{rack.BootOption{Name: "UEFI Flash Drive", UEFIPath: "PciRoot(0x5)/USB(0x2,0x0)"}, "Usb"},
+		{rack.BootOption{Name: "Ubuntu", UEFIPath: `HD(1,GPT,7A46)/\EFI\ubuntu\shimx64.efi`}, "Hdd"},
+		{rack.BootOption{Name: "OCP Slot 18", UEFIPath: "PciRoot(0xF)/Ctrl(0x0)/Scsi(0xEF,0x0)"}, "Hdd"},
+		{rack.BootOption{Name: "HardDisk", UEFIPath: "VenHw_B2AD"}, "Hdd"},
+		{rack.BootOption{Name: "Network", UEFIPath: "VenHw_B2AD"}, "Pxe"},
+		{rack.BootOption{Name: "HTTP Device 1: NIC in Slot 5", UEFIPath: "VenHw(986D)"}, "UefiHttp"},
+		{rack.BootOption{Name: "UEFI: Built-in EFI Shell"}, ""},
+	} {
+		got := ""
+		for _, class := range []string{"Hdd", "Pxe", "UefiHttp", "Cd", "Usb"} {
+			if inClass(c.o, class) {
+				got += class
+			}
+		}
+		if got != c.want {
+			t.Errorf("%+v: want %q, got %q", c.o, c.want, got)
+		}
 	}
 }
 

@@ -53,13 +53,15 @@ func (n *nodeBuild) planFirmware() {
 func (n *nodeBuild) baselineFits(b rack.Baseline, origin diag.Origin) bool {
 	key := strings.TrimPrefix(n.node.Hardware, "server.")
 	if len(b.Match.Hardware) > 0 && !slices.Contains(b.Match.Hardware, key) {
-		n.block("firmware.match", "Baseline of another platform", fmt.Sprintf("Baseline %s is for %s; this node is %s.",
+		n.block(RuleMatch, "Baseline of another platform", fmt.Sprintf("Baseline %s is for %s; this node is %s.",
 			b.Key, quotedOr(b.Match.Hardware), key), origin)
 		return false
 	}
 	names := n.names()
-	if len(names) > 0 && !slices.ContainsFunc(names, func(id [2]string) bool { return identityFits(b.Match.Manufacturer, b.Match.Models, id) }) {
-		n.block("firmware.match", "Baseline of another platform", fmt.Sprintf(
+	if len(names) > 0 && !slices.ContainsFunc(names, func(id [2]string) bool {
+		return identityFits(b.Match.Manufacturer, b.Match.Models, id)
+	}) && !n.waived(RuleMatch) {
+		n.block(RuleMatch, "Baseline of another platform", fmt.Sprintf(
 			"Baseline %s matches manufacturer %q, model %s; the device says %q, %q.",
 			b.Key, b.Match.Manufacturer, quotedOr(b.Match.Models), names[0][0], names[0][1]), origin)
 		return false
@@ -96,7 +98,7 @@ func (i installed) is(v string) bool {
 // read finds the rows of a component and what they say.
 func (f *firmwareBuild) read(c rack.BaselineComponent) {
 	rows := firmware.Match(c.Select, f.dev.Firmware)
-	in := installed{scheme: c.Compare, rows: rows, staged: stagedVersions(c.Select, rows, f.dev.Firmware)}
+	in := installed{scheme: c.Compare, rows: rows, staged: stagedVersions(c.Select, c.Compare, rows, f.dev.Firmware)}
 	if text, ok := f.readFrom(c.Select.ReadFrom); ok {
 		in.versions = []string{text}
 	} else {

@@ -13,6 +13,7 @@ import (
 const (
 	RuleIdentity = "hardware.identity"  // the device does not name itself as the catalog entry does
 	RuleGPUs     = "hardware.gpu_count" // fewer GPUs than the catalog entry or the acceptance asks for
+	RuleMatch    = "firmware.match"     // the device does not name itself as its baseline asks
 )
 
 // checkSafety stops everything on a node whose coolant leaks (R92, R114). There is no waiver for it.

@@ -37,7 +37,7 @@ var (
 
 // stagedVersions finds versions of a component that wait for an activation: rows that say Staged (Dell, HPE) and rows that
 // are named so (Supermicro, Lenovo). A placeholder in them means that nothing waits.
-func stagedVersions(sel rack.RowSelect, running, rows []rack.Firmware) []string {
+func stagedVersions(sel rack.RowSelect, scheme string, running, rows []rack.Firmware) []string {
 	var out []string
 	for _, r := range rows {
 		if firmware.IsPlaceholder(r.Version) {
@@ -51,6 +51,10 @@ func stagedVersions(sel rack.RowSelect, running, rows []rack.Firmware) []string 
 		asRunning.ID, asRunning.Staged = plain, false
 		mine := len(firmware.Match(sel, []rack.Firmware{asRunning})) > 0
 		for _, run := range running {
+			if r.ID != run.ID && sameVersion(scheme, r.Version, run.Version) {
+				mine = false // a copy of what runs (recorded on Supermicro while nothing waited)
+				break
+			}
 			mine = mine || (r.Staged && r.SoftwareID != "" && r.SoftwareID == run.SoftwareID) ||
 				(plain != r.ID && strings.EqualFold(plain, runningID.ReplaceAllString(run.ID, "")))
 		}
