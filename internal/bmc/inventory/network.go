@@ -94,10 +94,13 @@ func portCount(adapter redfish.Object) int {
 	var n int64
 	for _, c := range adapter.Objs("Controllers") {
 		p, _ := c.Int("ControllerCapabilities", "NetworkPortCount")
-		n += max(p, 0)
+		n += max(p, int64(len(c.Links("Links", "NetworkPorts"))), int64(len(c.Links("Links", "Ports"))), functions(c))
 	}
 	return int(min(n, 64))
 }
+
+// functions counts the device functions of a controller; a card split into partitions has more than ports.
+func functions(c redfish.Object) int64 { return int64(len(c.Links("Links", "NetworkDeviceFunctions"))) }
 
 func addresses(nics []rack.NIC) int {
 	n := 0
