@@ -179,8 +179,10 @@ func (d *Driver) checkFirmware(ctx context.Context, s step.Step, op *step.Op) (s
 	}
 	switch {
 	case found == nil:
-	case found.phase == phaseDone:
+	case found.phase == phaseDone && op == nil:
 		return state(step.Staged, seen, "written, waits for %s (%s)", s.Activation, found.said), nil
+	case found.phase == phaseDone:
+		return d.judgeWithout(ctx, s, op, seen, found.said), nil
 	default:
 		return d.judgeWork(s, *found, seen), nil
 	}
@@ -198,13 +200,16 @@ func (d *Driver) checkFirmware(ctx context.Context, s step.Step, op *step.Op) (s
 	return state(step.Ready, seen, ""), nil
 }
 
+// jobAppears is how long a job may be unknown right after its creation (R16: 3 tries, 10 s apart).
+const jobAppears = 30 * time.Second
+
 // judgePush follows the task of a push. Its state is a hint: only the version is the truth (R36, R53, R54).
 func (d *Driver) judgePush(ctx context.Context, s step.Step, op *step.Op, r rows, seen step.Facts) (step.State, error) {
 	w := d.follow(ctx, op.Handle)
 	switch w.phase {
 	case phaseRunning, phaseWaiting:
-		if r.staged && w.phase == phaseRunning && w.percent == 100 {
-			return state(step.Staged, seen, "%s", w.said), nil
+		if w.endless() || r.staged && w.phase == phaseRunning && w.percent == 100 { // R36, R54
+			return d.judgeWithout(ctx, s, op, seen, "its task does not end"), nil
 		}
 		return d.judgeWork(s, w, seen), nil
 	case phaseFailed:
@@ -214,7 +219,7 @@ func (d *Driver) judgePush(ctx context.Context, s step.Step, op *step.Op, r rows
 		return state(step.Ready, seen, "the update failed: %s", w.said), nil
 	case phaseDone, phaseUnknown:
 	}
-	if w.phase == phaseUnknown && !w.gone {
+	if w.phase == phaseUnknown && (!w.gone || time.Since(op.Started) < d.paced(jobAppears)) { // R16
 		return state(step.Working, seen, "%s", w.said), nil
 	}
 	if r.staged {
@@ -282,15 +287,14 @@ func marks(s step.Step) []string {
 const recent = time.Hour
 
 // lostPush looks for a push of this step's image whose handle is not known: a task or job that began after the operation, or
-// one that names the part. A finished one counts while its image still waits for the activation. nil = none.
+// one that names the part. A finished one counts too: its image may wait for the activation. nil = none.
 func (d *Driver) lostPush(ctx context.Context, s step.Step, op *step.Op) (*work, error) {
 	all, err := d.works(ctx)
 	if err != nil {
 		return nil, err
 	}
-	waits := s.Activation > step.None && !d.activated(ctx, s, op)
 	for _, w := range since(all, op) {
-		if w.update && !d.c.isSettled(w.uri) && (w.live() || w.phase == phaseDone && waits) {
+		if w.update && !d.c.isSettled(w.uri) && (w.live() || w.phase == phaseDone) {
 			return &w, nil
 		}
 	}
@@ -309,7 +313,7 @@ func (d *Driver) lostPush(ctx context.Context, s step.Step, op *step.Op) (*work,
 			return &w, nil
 		}
 		fresh := !w.ended.IsZero() && !now.IsZero() && now.Sub(w.ended) < recent && w.ended.After(d.lastHostReset(ctx, s))
-		if op == nil && w.phase == phaseDone && waits && fresh && w.about([]string{textOf(s.Want["version"])}) {
+		if op == nil && w.phase == phaseDone && s.Activation > step.None && fresh && w.about([]string{textOf(s.Want["version"])}) {
 			return &w, nil
 		}
 	}

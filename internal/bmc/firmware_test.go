@@ -87,6 +87,40 @@ func TestFirmwareStandings(t *testing.T) {
 	}
 }
 
+// R36: a task that stands still at its end is as good as ended.
+func TestFirmwareTaskThatNeverEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("NVIDIA")
+		hostVerbs(f)
+		row(f, "1.0")
+		f.put(tasks+"/1", obj{"TaskState": "Running", "PercentComplete": 100, "Payload": obj{"TargetUri": updPath + "/upload"}})
+		d := f.driver(withImage(picture))
+		op := &step.Op{Sent: true, Handle: tasks + "/1", Started: time.Now()}
+		mustCheck(t, d, firmwareStep(), op, step.Working)
+		if err := d.Act(t.Context(), resetStep(step.HostReset), (&journal{}).record); err == nil {
+			t.Fatal("reset while a task runs")
+		}
+		time.Sleep(stallAfter + time.Second)
+		mustCheck(t, d, firmwareStep(), op, step.Staged)
+		if err := d.Act(t.Context(), resetStep(step.HostReset), (&journal{}).record); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
+
+// R16: a job is not there yet right after its creation.
+func TestFirmwareYoungJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("Dell")
+		row(f, "1.0")
+		d := f.driver(withImage(picture))
+		op := &step.Op{Sent: true, Handle: tasks + "/JID_1", Started: time.Now()}
+		mustCheck(t, d, firmwareStep(), op, step.Working)
+		time.Sleep(jobAppears)
+		mustCheck(t, d, firmwareStep(), op, step.Staged)
+	})
+}
+
 // R30: the inventory lags the activation; after that the push came to nothing.
 func TestFirmwareLag(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

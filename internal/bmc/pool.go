@@ -93,17 +93,17 @@ type conn struct {
 	refs   int           // guarded by the pool
 	turn   chan struct{} // holds one token: who has it may change the BMC
 
-	mu       sync.Mutex
-	lay      *layout
-	pushes   map[string]bool // handles of the pushes of this process
-	settled  map[string]bool // handles whose target version was read
-	resets   map[step.Activation]time.Time
-	lastPush time.Time
+	mu      sync.Mutex
+	lay     *layout
+	pushes  map[string]bool // handles of the pushes of this process
+	settled map[string]bool // handles whose target version was read
+	resets  map[step.Activation]time.Time
+	moves   map[string]move // when live tasks last moved
 }
 
 func newConn(rf *redfish.Client) *conn {
 	return &conn{rf: rf, core: rf, closer: rf.Close, turn: make(chan struct{}, 1), pushes: map[string]bool{}, settled: map[string]bool{},
-		resets: map[step.Activation]time.Time{}}
+		resets: map[step.Activation]time.Time{}, moves: map[string]move{}}
 }
 
 // take waits for the mutation queue.
@@ -126,7 +126,6 @@ func (c *conn) forget() {
 func (c *conn) pushed(handle string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.lastPush = time.Now()
 	if handle != "" {
 		c.pushes[handle] = true
 	}
@@ -188,4 +187,20 @@ func (c *conn) lastReset(need step.Activation) time.Time {
 		}
 	}
 	return last
+}
+
+// move is the last change of a task that was seen.
+type move struct {
+	sign string
+	at   time.Time
+}
+
+// stillness is how long a task has shown the same.
+func (c *conn) stillness(uri, sign string) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if m := c.moves[uri]; m.sign != sign {
+		c.moves[uri] = move{sign, time.Now()}
+	}
+	return time.Since(c.moves[uri].at)
 }

@@ -28,6 +28,7 @@ type work struct {
 	kind    string // Name and JobType
 	phase   phase
 	gone    bool // 404
+	stalled bool // it runs and has shown no progress for long: some never end (R36)
 	percent int  // -1 = not told
 	said    string
 	update  bool // it writes firmware
@@ -37,6 +38,9 @@ type work struct {
 
 // live tells whether the work has been accepted and has not ended.
 func (w work) live() bool { return w.phase == phaseRunning || w.phase == phaseWaiting }
+
+// endless tells whether the work has done all and does not end.
+func (w work) endless() bool { return w.stalled && (w.percent == 100 || w.percent < 0) }
 
 // about tells whether the work names one of the marks.
 func (w work) about(marks []string) bool {
@@ -59,7 +63,7 @@ func (d *Driver) follow(ctx context.Context, handle string) work {
 	}
 	if id := lastPart(handle); l.jobs != "" && strings.HasPrefix(id, "JID_") {
 		if r, err := d.c.rf.Get(ctx, strings.TrimRight(l.jobs, "/")+"/"+id); err == nil {
-			return workOf(r)
+			return d.watched(workOf(r))
 		}
 	}
 	for range 3 { // task → job → at most one more
@@ -74,9 +78,20 @@ func (d *Driver) follow(ctx context.Context, handle string) work {
 		w = workOf(r)
 		next := redfish.TaskOf(r.Obj).Follow
 		if next == "" || samePath(next, w.uri) {
-			return w
+			return d.watched(w)
 		}
 		w = work{uri: next, percent: -1}
+	}
+	return w
+}
+
+// stallAfter is when a running task without progress is taken for one that never ends: bmcweb itself gives up after 5 min.
+const stallAfter = 10 * time.Minute
+
+// watched notes whether live work has moved since it was last looked at.
+func (d *Driver) watched(w work) work {
+	if w.phase == phaseRunning {
+		w.stalled = d.c.stillness(w.uri, fmt.Sprintf("%d %s", w.percent, w.said)) > d.paced(stallAfter)
 	}
 	return w
 }
@@ -177,7 +192,7 @@ func (d *Driver) works(ctx context.Context) ([]work, error) {
 				continue // the task of a job that was read
 			}
 			seen[id] = true
-			out = append(out, workOf(r))
+			out = append(out, d.watched(workOf(r)))
 		}
 	}
 	return out, nil
@@ -206,7 +221,7 @@ func since(all []work, op *step.Op) []work {
 }
 
 // flashing lists the updates that write at this moment. What waits for a reset does not count, nor does a task whose target
-// version was read already: some never end (R36).
+// version was read already, or that stands still at its end: some never end (R36).
 func (d *Driver) flashing(ctx context.Context) ([]work, error) {
 	all, err := d.works(ctx)
 	if err != nil {
@@ -214,7 +229,7 @@ func (d *Driver) flashing(ctx context.Context) ([]work, error) {
 	}
 	var out []work
 	for _, w := range all {
-		if w.phase == phaseRunning && (w.update || d.c.isPush(w.uri)) && !d.c.isSettled(w.uri) {
+		if w.phase == phaseRunning && (w.update || d.c.isPush(w.uri)) && !d.c.isSettled(w.uri) && !w.endless() {
 			out = append(out, w)
 		}
 	}

@@ -48,7 +48,7 @@ var dialects = map[string]dialect{
 		rows:    map[string]string{"bmc": "HostBMC_0", "bios": "HostBIOS_0", "nic": "NIC_0"}},
 	"openbmc": {attribute: "EGM", from: false, to: true, aux: true,
 		classes: map[string]step.Activation{"bmc": step.BMCReset, "bios": step.HostPowerCycle, "nic": step.HostPowerCycle},
-		rows:    map[string]string{"bmc": "FW_BMC_0", "bios": "FW_CPU_0", "nic": "NIC_0"}},
+		rows:    map[string]string{"bmc": "FW_BMC_0", "bios": "HGX_FW_CPU_0", "nic": "NIC_0"}},
 }
 
 const (
@@ -88,6 +88,11 @@ func rig(name string, faults ...string) func(t *testing.T) *drivertest.Rig {
 		if err != nil {
 			t.Fatal(err)
 		}
+		t.Cleanup(func() { // also after a fatal failure: a bubble must not keep goroutines
+			if err := r.Close(); err != nil {
+				t.Error(err)
+			}
+		})
 		images := packages(t, name)
 		binding := r.Bindings()[0]
 		open := func() drivertest.Driver {
@@ -129,11 +134,6 @@ func rig(name string, faults ...string) func(t *testing.T) *drivertest.Rig {
 			},
 			Broken:   func() []string { return b.Ledger().Violations },
 			Sessions: func() int { return b.Ledger().SessionsOpen },
-			Close: func() {
-				if err := r.Close(); err != nil {
-					t.Error(err)
-				}
-			},
 		}
 	}
 }
