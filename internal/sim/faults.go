@@ -1,0 +1,232 @@
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// FaultInfo is a named fault: a row of the quirk table (Rnn, redfish.md §7) or a general one.
+type FaultInfo struct {
+	ID       string
+	Summary  string
+	Dialects []string // empty = all
+	// Lasting faults are how that device is; the others fire a bounded number of times, at moments that follow from seed,
+	// node and fault alone.
+	Lasting bool
+	// OptIn faults are not part of "all": no client can or should get past them.
+	OptIn bool
+	times int // at most; of a fault that fires
+	early int // the first firing lies within so many opportunities
+}
+
+var faultTable = []FaultInfo{
+	{ID: "R1", Summary: "no free session: 503 RAC0218", Dialects: []string{dialectIDRAC}, times: 2, early: 3},
+	{ID: "R2", Summary: "PATCH without If-Match: 428", Dialects: []string{dialectXCC}, Lasting: true},
+	{ID: "R3", Summary: "If-Match on an action: 412", Dialects: []string{dialectIDRAC}, Lasting: true},
+	{ID: "R4", Summary: "the ETag header has a -gzip suffix that If-Match must not have", Dialects: []string{dialectSupermicro, dialectXCC}, Lasting: true},
+	{ID: "R5", Summary: "the ETag is the empty string", Dialects: []string{dialectIDRAC, dialectOpenBMC}, Lasting: true},
+	{ID: "R7", Summary: "400 on a power change soon after another", Dialects: []string{dialectILO}, Lasting: true},
+	{ID: "R8", Summary: "writes are refused during POST", Dialects: []string{dialectILO}, Lasting: true},
+	{ID: "R9", Summary: "a reused connection is cut (reads)", Dialects: []string{dialectILO}, times: 3, early: 30},
+	{ID: "R10", Summary: "a reused connection is cut before a write is acted on", times: 2, early: 4},
+	{ID: "R11", Summary: "network adapters are missing until the operating system runs", Dialects: []string{dialectILO}, Lasting: true, OptIn: true},
+	{ID: "R12", Summary: "EjectMedia and ResetBios need a body", Dialects: []string{dialectILO}, Lasting: true},
+	{ID: "R14", Summary: "On soon after Off: 409", Dialects: []string{dialectIDRAC}, Lasting: true},
+	{ID: "R15", Summary: "a power action is carried out and answered with 409", times: 2, early: 2},
+	{ID: "R16", Summary: "a new job is 404 for some seconds", Dialects: []string{dialectIDRAC}, Lasting: true},
+	{ID: "R17", Summary: "a task is gone when it has ended; its job is not", Dialects: []string{dialectIDRAC}, Lasting: true},
+	{ID: "R18", Summary: "a reset does not apply the staged BIOS", Dialects: []string{dialectIDRAC}, times: 1, early: 1},
+	{ID: "R19", Summary: "TaskState New while a task runs", Dialects: []string{dialectIDRAC}, Lasting: true},
+	{ID: "R20", Summary: "an update ends Completed with status Critical, and did nothing", Dialects: []string{dialectIDRAC}, times: 1, early: 3},
+	{ID: "R22", Summary: "the token dies when an image is pushed", Dialects: []string{dialectIDRAC}, times: 2, early: 2},
+	{ID: "R23", Summary: "a slot says Inserted after it was ejected", Dialects: []string{dialectIDRAC}, times: 1, early: 1},
+	{ID: "R25", Summary: "writing BootSourceOverrideMode adds a job", Dialects: []string{dialectIDRAC}, Lasting: true},
+	{ID: "R26", Summary: "BootSourceOverrideEnabled falls back to Once when it is not sent", Dialects: []string{dialectSupermicro}, Lasting: true},
+	{ID: "R29", Summary: "media URLs with ? or =, Inserted and WriteProtected are refused", Dialects: []string{dialectSupermicro}, Lasting: true},
+	{ID: "R30", Summary: "the inventory lags minutes behind", Dialects: []string{dialectSupermicro}, Lasting: true},
+	{ID: "R31", Summary: "202 without a task; its URI stands in MessageArgs", Dialects: []string{dialectSupermicro}, Lasting: true},
+	{ID: "R32", Summary: "a boot override wants target, enabled and mode together", Dialects: []string{dialectAMI}, Lasting: true},
+	{ID: "R34", Summary: "reading the monitor deletes a finished task", Dialects: []string{dialectXCC}, Lasting: true},
+	{ID: "R35", Summary: "ForceRestart hangs in POST", Dialects: []string{dialectXCC}, Lasting: true},
+	{ID: "R36", Summary: "the monitor answers once, then 404", Dialects: []string{dialectOpenBMC}, Lasting: true},
+	{ID: "R37", Summary: "503 on the first calls after a BMC reset", Dialects: []string{dialectOpenBMC}, Lasting: true},
+	{ID: "R39", Summary: "the host comes back by itself after an aux cycle", Dialects: []string{dialectOpenBMC}, Lasting: true},
+	{ID: "R40", Summary: "$expand drops properties", Dialects: []string{dialectAMI, dialectOpenBMC}, Lasting: true},
+	{ID: "R41", Summary: "an empty collection has Members: null", Dialects: []string{dialectOpenBMC}, Lasting: true},
+	{ID: "R42", Summary: "release dates that are no dates", Dialects: []string{dialectIDRAC, dialectSupermicro}, Lasting: true},
+	{ID: "R55", Summary: "the Bios resource shows pending values as current", Dialects: []string{dialectIDRAC}, Lasting: true},
+	{ID: "R72", Summary: "the firmware inventory takes minutes", Dialects: []string{dialectAMI}, times: 2, early: 2},
+	{ID: "R73", Summary: "401 now and then with the right password", Dialects: []string{dialectILO}, times: 1, early: 2},
+	{ID: "R77", Summary: "InsertMedia fails", Dialects: []string{dialectSupermicro}, times: 1, early: 1},
+	{ID: "R78", Summary: "InsertMedia succeeds and mounts nothing", Dialects: []string{dialectIDRAC}, times: 1, early: 1},
+	{ID: "R79", Summary: "after a BMC reset the service root answers before log-in works", Dialects: []string{dialectILO, dialectSupermicro, dialectXCC, dialectAMI}, Lasting: true},
+	{ID: "R89", Summary: "a BMC image with Targets is refused", Dialects: []string{dialectOpenBMC}, Lasting: true, OptIn: true},
+	{ID: "R92", Summary: "a leak detector is Critical", Dialects: []string{dialectOpenBMC}, Lasting: true, OptIn: true},
+	{ID: "R93", Summary: "ForceRestart ends as Exception with status OK and changes nothing", Dialects: []string{dialectAMI}, times: 2, early: 2},
+	{ID: "R99", Summary: "rows with placeholders for versions", Dialects: []string{dialectAMI, dialectSupermicro, dialectILO}, Lasting: true},
+	{ID: "R109", Summary: "links in another case and with a trailing slash", Dialects: []string{dialectILO}, Lasting: true},
+	{ID: "bios-needs-off", Summary: "a BIOS image is refused unless the host is off", Lasting: true, OptIn: true},
+	{ID: "http503", Summary: "503 with Retry-After", times: 3, early: 40},
+	{ID: "reset", Summary: "the connection of a read is cut", times: 3, early: 60},
+	{ID: "lost-answer", Summary: "a write is acted on, its answer is lost", times: 1, early: 4},
+	{ID: "html", Summary: "502 with an HTML page", times: 2, early: 80},
+	{ID: "half-body", Summary: "a body ends in the middle", times: 2, early: 60},
+	{ID: "nulls", Summary: "descriptive properties are null", times: 3, early: 60},
+	{ID: "slow", Summary: "an answer takes half a minute", times: 2, early: 60},
+	{ID: "sessions-full", Summary: "no free session for a while", times: 2, early: 3},
+	{ID: "bmc-gone", Summary: "the BMC cannot be reached for some minutes", times: 1, early: 150},
+}
+
+// Faults lists every fault, in the order of the quirk table.
+func Faults() []FaultInfo { return slices.Clone(faultTable) }
+
+// faultPick is one entry of Options.Faults.
+type faultPick struct {
+	id, node string
+	forever  bool
+}
+
+func parseFaults(list []string) ([]faultPick, error) {
+	var out []faultPick
+	for _, s := range list {
+		for one := range strings.SplitSeq(s, ",") {
+			one = strings.TrimSpace(one)
+			if one == "" {
+				continue
+			}
+			id, node, _ := strings.Cut(one, "@")
+			id, forever := strings.CutSuffix(id, "!")
+			if id != "all" && !slices.ContainsFunc(faultTable, func(f FaultInfo) bool { return f.ID == id }) {
+				return nil, fmt.Errorf("unknown fault %q", id)
+			}
+			out = append(out, faultPick{id, node, forever})
+		}
+	}
+	return out, nil
+}
+
+// faultState is what goes wrong on one node.
+type faultState struct {
+	b     *BMC
+	live  map[string]*fault
+	quiet int // requests during which no connection is disturbed: a client may try again in peace
+	power time.Time
+	ups   int // BMC restarts seen
+}
+
+// fault is one fault with its schedule: it fires at the next opportunity from `next` on, then after each gap.
+type fault struct {
+	info    FaultInfo
+	forever bool
+	next    int
+	gaps    []int
+	seen    int
+	fired   int
+	over    bool
+}
+
+func newFaultState(b *BMC, picks []faultPick) *faultState {
+	s := &faultState{b: b, live: map[string]*fault{}}
+	for _, p := range picks {
+		if p.node != "" && p.node != b.name {
+			continue
+		}
+		for _, info := range faultTable {
+			if p.id != info.ID && (p.id != "all" || info.OptIn) {
+				continue
+			}
+			if len(info.Dialects) > 0 && !slices.Contains(info.Dialects, b.dia.name) {
+				continue
+			}
+			f := &fault{info: info, forever: p.forever}
+			f.schedule(b)
+			s.live[info.ID] = f
+		}
+	}
+	return s
+}
+
+// schedule draws the moments from seed, node and fault.
+func (f *fault) schedule(b *BMC) {
+	if f.info.Lasting {
+		return
+	}
+	rnd := b.rack.chance(b.name, "fault/"+f.info.ID)
+	f.next = 1 + rnd.IntN(f.info.early)
+	for range rnd.IntN(f.info.times) {
+		f.gaps = append(f.gaps, 3+rnd.IntN(f.info.early+3))
+	}
+}
+
+// on tells whether a lasting fault holds here.
+func (s *faultState) on(id string) bool {
+	f := s.live[id]
+	if f == nil {
+		return false
+	}
+	if f.info.Lasting {
+		f.fired++
+		return true
+	}
+	return f.forever
+}
+
+// fire counts an opportunity and tells whether the fault strikes.
+func (s *faultState) fire(id string, _ *call) bool {
+	f := s.live[id]
+	if f == nil {
+		return false
+	}
+	f.seen++
+	if f.forever {
+		f.fired++
+		return true
+	}
+	if f.over || f.seen < f.next {
+		return false
+	}
+	f.fired++
+	if len(f.gaps) == 0 {
+		f.over = true
+		return true
+	}
+	f.next, f.gaps = f.seen+f.gaps[0], f.gaps[1:]
+	return true
+}
+
+// disturb is fire for what hits connections: never twice within some requests, so that three tries are always enough.
+func (s *faultState) disturb(id string, c *call) bool {
+	f := s.live[id]
+	if f == nil {
+		return false
+	}
+	if s.quiet > 0 && !f.forever {
+		f.seen++
+		return false
+	}
+	if !s.fire(id, c) {
+		return false
+	}
+	s.quiet = 6
+	return true
+}
+
+// gone tells whether the BMC cannot be reached at all.
+func (s *faultState) gone() bool {
+	f := s.live["bmc-gone"]
+	return f != nil && f.forever
+}
+
+// counts tells how often each fault has struck; of lasting ones, how often they mattered.
+func (s *faultState) counts() map[string]int {
+	out := map[string]int{}
+	for _, id := range slices.Sorted(maps.Keys(s.live)) {
+		if n := s.live[id].fired; n > 0 {
+			out[id] = n
+		}
+	}
+	return out
+}

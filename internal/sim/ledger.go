@@ -1,0 +1,200 @@
+package sim
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"sort"
+
+	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
+)
+
+// Ledger is what a BMC has seen, exactly. Requests = Reads + Writes + log-ins, log-outs and the attempts at them.
+type Ledger struct {
+	Requests       int            `json:"requests"`
+	Reads          int            `json:"reads"`  // GET and HEAD
+	Writes         int            `json:"writes"` // PATCH, PUT, POST and DELETE, but for sessions
+	Connections    int            `json:"connections"`
+	SessionsOpened int            `json:"sessions_opened"`
+	SessionsClosed int            `json:"sessions_closed"` // by DELETE
+	SessionsOpen   int            `json:"sessions_open"`   // at this moment
+	FailedLogins   int            `json:"failed_logins"`
+	Resets         map[string]int `json:"resets"`  // that took effect: bmc_reset, host_reset, host_power_cycle, aux_cycle
+	Boots          int            `json:"boots"`   // times the host began to POST
+	Flashes        map[string]int `json:"flashes"` // images accepted, by component
+	Pushes         int            `json:"pushes"`  // images received, taken or not
+	VolumesCreated int            `json:"volumes_created"`
+	VolumesDeleted int            `json:"volumes_deleted"`
+	Violations     []string       `json:"violations,omitempty"`
+	FaultsFired    map[string]int `json:"faults_fired,omitempty"`
+}
+
+// VolumeTruth is a local volume as it is.
+type VolumeTruth struct {
+	Name          string   `json:"name"`
+	RAID          string   `json:"raid"`
+	Drives        []string `json:"drives"` // serial numbers, sorted
+	CapacityBytes int64    `json:"capacity_bytes"`
+}
+
+// Truth is the real state of a node, whatever its BMC says.
+type Truth struct {
+	Power     string            `json:"power"` // On, Off, or a transition
+	Stage     string            `json:"stage"` // Redfish BootProgress.LastState
+	BMCUp     bool              `json:"bmc_up"`
+	BIOS      map[string]any    `json:"bios"`    // what runs
+	Pending   map[string]any    `json:"pending"` // what waits for a reset
+	BootOrder []string          `json:"boot_order"`
+	BootOnce  string            `json:"boot_once,omitempty"`
+	Volumes   []VolumeTruth     `json:"volumes"`
+	Firmware  map[string]string `json:"firmware"` // running version, by component
+	Staged    map[string]string `json:"staged,omitempty"`
+	Bricked   []string          `json:"bricked,omitempty"`
+	Media     []string          `json:"media,omitempty"` // images inserted
+}
+
+// Poke is a change behind everybody's back: drift. Only what is set happens.
+type Poke struct {
+	BIOS       map[string]any    `json:"bios,omitempty"`
+	Firmware   map[string]string `json:"firmware,omitempty"`
+	Power      string            `json:"power,omitempty"`
+	DropVolume string            `json:"drop_volume,omitempty"` // name
+	EjectMedia bool              `json:"eject_media,omitempty"`
+	BootOrder  []string          `json:"boot_order,omitempty"`
+}
+
+// Ledger returns a copy of the counts.
+func (b *BMC) Ledger() Ledger {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.advance()
+	b.expireSessions()
+	l := b.led
+	l.Resets = maps.Clone(l.Resets)
+	l.Flashes = maps.Clone(l.Flashes)
+	l.Violations = slices.Clone(l.Violations)
+	l.SessionsOpen = len(b.sessions)
+	l.FaultsFired = b.faults.counts()
+	return l
+}
+
+// Truth returns the real state.
+func (b *BMC) Truth() Truth {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.advance()
+	t := Truth{
+		Power: b.host.power, Stage: b.host.bootStage(), BMCUp: !b.down(), BIOS: maps.Clone(b.bios.cur),
+		Pending: maps.Clone(b.bios.pend), BootOrder: slices.Clone(b.boot.order), BootOnce: b.boot.onceTarget(),
+		Firmware: map[string]string{}, Staged: map[string]string{},
+	}
+	for _, c := range b.comps {
+		t.Firmware[c.name] = c.version
+		if c.staged != "" {
+			t.Staged[c.name] = c.staged
+		}
+		if c.bricked {
+			t.Bricked = append(t.Bricked, c.name)
+		}
+	}
+	for _, s := range b.store {
+		for _, v := range s.volumes {
+			t.Volumes = append(t.Volumes, VolumeTruth{v.name, v.raid, v.serials(), v.capacity})
+		}
+	}
+	sort.Slice(t.Volumes, func(i, j int) bool { return t.Volumes[i].Name < t.Volumes[j].Name })
+	for _, s := range b.media {
+		if s.image != "" {
+			t.Media = append(t.Media, s.image)
+		}
+	}
+	return t
+}
+
+// Poke changes the node behind everybody's back. Nothing is counted.
+func (b *BMC) Poke(p Poke) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.advance()
+	b.changed()
+	for name, v := range p.BIOS {
+		a := b.dia.registry.find(name)
+		if a == nil {
+			return fmt.Errorf("poke %s: no BIOS attribute %q", b.name, name)
+		}
+		v = rack.Normal(v)
+		if f, ok := v.(float64); ok { // JSON from POST /poke
+			v = int64(f)
+		}
+		b.bios.cur[name] = v
+	}
+	for name, v := range p.Firmware {
+		c := b.component(name)
+		if c == nil {
+			return fmt.Errorf("poke %s: no component %q", b.name, name)
+		}
+		c.version = v
+	}
+	switch p.Power {
+	case "":
+	case powerOn:
+		if b.host.power != powerOn {
+			b.startHost(step.HostPowerCycle)
+		}
+	case powerOff:
+		b.stopHost()
+		b.host.offByClient = false
+	default:
+		return fmt.Errorf("poke %s: power %q: want On or Off", b.name, p.Power)
+	}
+	if p.DropVolume != "" && !b.dropVolume(p.DropVolume) {
+		return fmt.Errorf("poke %s: no volume %q", b.name, p.DropVolume)
+	}
+	if p.EjectMedia {
+		for _, s := range b.media {
+			s.eject()
+		}
+	}
+	if p.BootOrder != nil {
+		b.boot.order = slices.Clone(p.BootOrder)
+	}
+	return nil
+}
+
+// violate records that something happened which no careful client does.
+func (b *BMC) violate(format string, args ...any) {
+	b.led.Violations = append(b.led.Violations, fmt.Sprintf(format, args...))
+}
+
+// AdminHandler serves GET /ledger, GET /truth and POST /poke?node=NAME, for the command line. It asks for no log-in: listen
+// on loopback only.
+func (r *Rack) AdminHandler() http.Handler {
+	mux := http.NewServeMux()
+	show := func(w http.ResponseWriter, v any) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v)
+	}
+	mux.HandleFunc("GET /ledger", func(w http.ResponseWriter, _ *http.Request) { show(w, r.Ledger()) })
+	mux.HandleFunc("GET /truth", func(w http.ResponseWriter, _ *http.Request) { show(w, r.Truth()) })
+	mux.HandleFunc("POST /poke", func(w http.ResponseWriter, req *http.Request) {
+		b := r.BMC(req.URL.Query().Get("node"))
+		if b == nil {
+			http.Error(w, "no such node", http.StatusNotFound)
+			return
+		}
+		var p Poke
+		if err := json.NewDecoder(http.MaxBytesReader(w, req.Body, 1<<20)).Decode(&p); err != nil {
+			http.Error(w, "read the poke: "+err.Error(), http.StatusBadRequest)
+			return
+		}
+		if err := b.Poke(p); err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		show(w, b.Truth())
+	})
+	return mux
+}
