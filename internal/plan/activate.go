@@ -14,7 +14,8 @@ type layer struct {
 	host []*change // activated by one reset of the strongest class among them
 }
 
-// arrange cuts the changes of a node into layers, orders them and adds the activations (engine.md, Staging and activation).
+// arrange cuts the changes of a node into layers, orders them and adds the activations (engine.md, Staging and
+// activation).
 func (n *nodeBuild) arrange() {
 	ordered, circle := topological(n.changes)
 	if len(circle) > 0 {
@@ -35,7 +36,8 @@ func (n *nodeBuild) arrange() {
 	n.steps = e.result()
 }
 
-// topological orders changes along their edges; ties keep the order in which they were planned. A circle is returned instead.
+// topological orders changes along their edges; ties keep the order in which they were planned. A circle is returned
+// instead.
 func topological(changes []*change) (ordered []*change, circle []string) {
 	placed := map[string]bool{}
 	present := map[string]bool{}
@@ -73,8 +75,8 @@ func (c *change) bmc() bool { return c.step.Activation == step.BMCReset }
 
 // layers places the changes, which are in topological order.
 //
-// BMC firmware that waits for nothing else forms the first layer alone: a bmc_reset comes before staging, because pending jobs
-// may die with the BMC. All others take the earliest layer that their needs and no_merge pairs allow.
+// BMC firmware that waits for nothing else forms the first layer alone: a bmc_reset comes before staging, because
+// pending jobs may die with the BMC. All others take the earliest layer that their needs and no_merge pairs allow.
 func (n *nodeBuild) layers(ordered []*change) []layer {
 	early := earlyBMC(ordered)
 	level := map[string]int{}
@@ -137,7 +139,8 @@ func (n *nodeBuild) earliest(l int, c *change, ordered []*change, level map[stri
 			if k.key != p.key {
 				continue
 			}
-			// Nothing to wait for where the earlier one is real at once, or where its own bmc_reset comes within the layer.
+			// Nothing to wait for where the earlier one is real at once, or where its own bmc_reset comes within the
+			// layer.
 			at := level[p.key]
 			if p.step.Activation > step.None && (!p.bmc() || c.bmc()) {
 				at++
@@ -197,8 +200,8 @@ func (n *nodeBuild) mustPart(c, p *change) string {
 // named tells whether a name of platform data means this change: a step kind, or "firmware:bmc".
 func named(name string, c *change) bool { return name == c.key || name == string(c.step.Kind) }
 
-// placeLast puts media and one-time boot on the last host activation, or on one of their own: an aux cycle restarts the BMC,
-// and virtual media does not survive that.
+// placeLast puts media and one-time boot on the last host activation, or on one of their own: an aux cycle restarts the
+// BMC, and virtual media does not survive that.
 func (n *nodeBuild) placeLast(ordered []*change, level map[string]int, base int) {
 	at, strongest := -1, step.None
 	for _, c := range ordered {
@@ -289,8 +292,8 @@ func (e *emitter) stage(changes []*change) []int {
 	return all
 }
 
-// activate writes the reset that makes the staged steps real. For a host that is off it is the power-on, and no reset: what is
-// staged is applied when the host comes up.
+// activate writes the reset that makes the staged steps real. For a host that is off it is the power-on, and no reset:
+// what is staged is applied when the host comes up.
 func (e *emitter) activate(staged []int, class step.Activation) {
 	var real []int
 	for _, i := range staged {
@@ -299,7 +302,8 @@ func (e *emitter) activate(staged []int, class step.Activation) {
 		}
 	}
 	if !e.on && (class == step.HostReset || class == step.HostPowerCycle) {
-		e.power("On", staged, real, fmt.Sprintf("turns the host on, which activates %s without a reset", plural(len(real), "staged change")))
+		e.power(powerOn, staged, real, fmt.Sprintf("turns the host on, which activates %s without a reset",
+			plural(len(real), "staged change")))
 		return
 	}
 	issued, ok := e.n.verb(class)
@@ -331,7 +335,8 @@ func (e *emitter) keysOf(indices []int) string {
 	return strings.Join(keys, ", ")
 }
 
-// numberSteps gives the IDs: they sort in an order in which the steps may run. The gap of ten is for people who read journals.
+// numberSteps gives the IDs: they sort in an order in which the steps may run. The gap of ten is for people who read
+// journals.
 func numberSteps(steps []draft, node string) {
 	digits := max(3, len(fmt.Sprint(len(steps)*10)))
 	for i := range steps {

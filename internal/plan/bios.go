@@ -31,7 +31,8 @@ func (n *nodeBuild) planBIOS() {
 			"What runs or what waits for a reset was not read completely."+because(gaps), origin)
 		return
 	}
-	p := biosBuild{nodeBuild: n, b: b, r: newRegistry(b, n.missingTermIs()), want: map[string]any{}, expect: step.Facts{}, set: step.Facts{}}
+	p := biosBuild{nodeBuild: n, b: b, r: newRegistry(b, n.missingTermIs()),
+		want: map[string]any{}, expect: step.Facts{}, set: step.Facts{}}
 	if b.RegistryDoc == nil {
 		n.warn("bios.registry", "No attribute registry", "Values are only held against the attributes that the host shows."+
 			because(n.gapsNamed("registries")), origin)
@@ -48,8 +49,8 @@ func (n *nodeBuild) planBIOS() {
 	}
 }
 
-// missingTermIs is what a rule means that joins several terms by nothing. Dell writes so and means OR: it lists conditions
-// that could never hold together (redfish.md §6.2, inferred).
+// missingTermIs is what a rule means that joins several terms by nothing. Dell writes so and means OR: it lists
+// conditions that could never hold together (redfish.md §6.2, inferred).
 func (n *nodeBuild) missingTermIs() string {
 	if n.dev.BMC.Dialect == "idrac" || strings.HasPrefix(n.dev.BMC.Vendor, "Dell") {
 		return "OR"
@@ -115,8 +116,8 @@ func (p *biosBuild) attribute(name string, v rack.BIOSValue) {
 	}
 }
 
-// immediate tells whether this BMC applies settings without a reset when asked to. ResetRequired: false alone is not enough:
-// where no apply time is offered, what is in the settings object waits for a reset all the same.
+// immediate tells whether this BMC applies settings without a reset when asked to. ResetRequired: false alone is not
+// enough: where no apply time is offered, what is in the settings object waits for a reset all the same.
 func (p *biosBuild) immediate() bool { return slices.Contains(p.b.ApplyTimes, "Immediate") }
 
 // unknownAttribute blocks, unless a new BIOS is on its way that may know the name.
@@ -143,8 +144,8 @@ func (p *biosBuild) registryName() string {
 	return name
 }
 
-// dependencies holds the wanted state against the registry's rules. What already is as wanted is an error only where a wanted
-// change would move it.
+// dependencies holds the wanted state against the registry's rules. What already is as wanted is an error only where a
+// wanted change would move it.
 func (p *biosBuild) dependencies(wanted map[string]rack.BIOSValue) {
 	before, after := p.r.settle(map[string]any{}), p.r.settle(p.want)
 	if !after.settled {
@@ -181,9 +182,9 @@ func (p *biosBuild) dependencies(wanted map[string]rack.BIOSValue) {
 	}
 }
 
-// absent refuses an attribute that the host does not show, unless it is only hidden by a rule now and the wanted state opens it
-// (Supermicro leaves hidden attributes out). Nothing could ever verify the others: a registry covers machines that have the
-// part and machines that have not.
+// absent refuses an attribute that the host does not show, unless it is only hidden by a rule now and the wanted state
+// opens it (Supermicro leaves hidden attributes out). Nothing could ever verify the others: a registry covers machines
+// that have the part and machines that have not.
 func (p *biosBuild) absent(name string, before, after outcome, v rack.BIOSValue) bool {
 	if !slices.Contains(p.unshown, name) || (before.states[name].flags[propHidden] == yes && after.states[name].rules[propHidden] > 0) {
 		return false // a rule that still hides it is the better answer
@@ -214,7 +215,8 @@ func (p *biosBuild) closed(name, word string, rule int, out outcome, wanted map[
 		head, p.culprits(rule-1, out, wanted), ruleText(p.b.RegistryDoc.Dependencies[rule-1])), origin)
 }
 
-// culprits names the wanted attributes behind a rule and where they are asked for; without any, what the rule's terms are now.
+// culprits names the wanted attributes behind a rule and where they are asked for; without any, what the rule's terms
+// are now.
 func (p *biosBuild) culprits(rule int, out outcome, wanted map[string]rack.BIOSValue) string {
 	var parts []string
 	for _, name := range p.r.roots(rule, out, p.want) {
@@ -285,7 +287,8 @@ func (p *biosBuild) stage(origin diag.Origin) {
 	if fw := p.biosFirmware(); fw != nil && !fw.step.Args.PreserveNVRM {
 		c.needs = append(c.needs, need{fw.key, "its flash clears NVRAM, so settings that are staged before it are lost"})
 		p.warn("bios.nvram", "The flash resets the BIOS settings", fmt.Sprintf(
-			"The baseline says that BIOS %v does not keep NVRAM: attributes that are as wanted now may differ afterwards; the next plan shows and repairs them.",
+			"The baseline says that BIOS %v does not keep NVRAM: attributes that are as wanted now may differ afterwards; "+
+				"the next plan shows and repairs them.",
 			fw.step.Want["version"]), origin)
 	}
 	p.add(c)

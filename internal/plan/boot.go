@@ -10,8 +10,8 @@ import (
 	"github.com/metalwright/metalwright/internal/step"
 )
 
-// unsafeBootOrder lists platforms whose boot order is never written: correcting it there is known to do harm (R62, NICo). Keys
-// are Redfish model strings.
+// unsafeBootOrder lists platforms whose boot order is never written: correcting it there is known to do harm (R62,
+// NICo). Keys are Redfish model strings.
 var unsafeBootOrder = map[string]string{
 	"DGXH100": "R62: correcting the boot order of a DGX H100 is unsafe",
 }
@@ -65,8 +65,8 @@ type bootBuild struct {
 	origin diag.Origin
 }
 
-// order turns classes into references and tells whether the host differs. Compared are the first entry and the set: some BMCs
-// drop or re-sort what comes later (R60).
+// order turns classes into references and tells whether the host differs. Compared are the first entry and the set:
+// some BMCs drop or re-sort what comes later (R60).
 func (b *bootBuild) order(wanted []string) (order []string, differs bool) {
 	if len(b.boot.Order) == 0 && len(b.boot.Options) == 0 {
 		b.unreadable("boot.read", "Boot order not readable", "The host lists neither an order nor options."+
@@ -161,8 +161,8 @@ type classWord struct {
 	words []string
 }
 
-// pathWords finds the class of an option by the nodes of its UEFI device path (UEFI specification §10). A network card on a USB
-// bus is a network card, so the order counts.
+// pathWords finds the class of an option by the nodes of its UEFI device path (UEFI specification §10). A network card
+// on a USB bus is a network card, so the order counts.
 var pathWords = []classWord{
 	{"UefiHttp", []string{"uri("}},
 	{"Pxe", []string{"mac(", "ipv4(", "ipv6("}},
@@ -202,8 +202,8 @@ func inClass(o rack.BootOption, class string) bool {
 // usable tells whether an option can be booted; Dell keeps entries of systems that are gone, and says so in the name.
 func usable(o rack.BootOption) bool { return o.Enabled && !strings.HasPrefix(o.Name, "Unavailable") }
 
-// mode compares the boot mode, where the host tells it: as the override mode, as a BIOS attribute of that name, or by the kind
-// of its boot options.
+// mode compares the boot mode, where the host tells it: as the override mode, as a BIOS attribute of that name, or by
+// the kind of its boot options.
 func (b *bootBuild) mode(want string) (now string, differs bool) {
 	if want == "" {
 		return "", false

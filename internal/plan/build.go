@@ -17,11 +17,11 @@ type Options struct {
 	Now  time.Time // for expiry of waivers and baselines
 }
 
-// Build decides what has to be done so that o becomes d. It is pure: the same input gives the same bytes, whatever the order
-// of slices and maps in it. The Report is also in the Plan.
+// Build decides what has to be done so that o becomes d. It is pure: the same input gives the same bytes, whatever the
+// order of slices and maps in it. The Report is also in the Plan.
 //
-// A node is planned whole or not at all: while something it is asked for cannot be done, or something that a step needs could
-// not be read, nothing of that node is touched, because half a change costs a second reset later.
+// A node is planned whole or not at all: while something it is asked for cannot be done, or something that a step needs
+// could not be read, nothing of that node is touched, because half a change costs a second reset later.
 func Build(d rack.Design, o rack.Observation, opt Options) (Plan, Report) {
 	b := newBuilder(d, o, opt)
 	var planned []*nodeBuild
@@ -217,8 +217,8 @@ func (n *nodeBuild) result() NodePlan {
 		np.Bytes += s.Bytes
 	}
 	for _, c := range n.changes {
-		// The naive count is one reset per change that needs one: each firmware component, each volume, the boot order, the
-		// one-time boot, and all BIOS attributes together (one resource for the tools that work so).
+		// The naive count is one reset per change that needs one: each firmware component, each volume, the boot order,
+		// the one-time boot, and all BIOS attributes together (one resource for the tools that work so).
 		if c.step.Activation > step.None {
 			np.NaiveResets++
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// tri is a truth value that may be unknown: a rule about an attribute that the registry does not have decides nothing (R102).
+// tri is a truth value that may be unknown: a rule about an attribute that the registry does not have decides nothing
+// (R102).
 type tri int8
 
 const (
@@ -24,7 +25,8 @@ func triOf(b bool) tri {
 	return no
 }
 
-// maxPasses bounds the fixpoint. Rules of the recorded registries settle in at most 4 passes; ones that chase each other never do.
+// maxPasses bounds the fixpoint. Rules of the recorded registries settle in at most 4 passes; ones that chase each
+// other never do.
 const maxPasses = 64
 
 // property is what a rule sets or asks (DSP0268 AttributeRegistry, MapToProperty). Others do not bear on writing.
@@ -65,8 +67,8 @@ type outcome struct {
 	settled bool
 }
 
-// settle applies all rules to a fixpoint over desired over pending over current over default values (redfish.md §6.2). The
-// values in want are held: a rule that would change one is noted and does not change it.
+// settle applies all rules to a fixpoint over desired over pending over current over default values (redfish.md §6.2).
+// The values in want are held: a rule that would change one is noted and does not change it.
 func (r *registry) settle(want map[string]any) outcome {
 	prev := r.base(want)
 	for range maxPasses {
@@ -111,9 +113,10 @@ func staticFlags(a *rack.RegistryAttribute) [properties]tri {
 	return [properties]tri{propReadOnly: triOf(a.ReadOnly), propGrayOut: triOf(a.GrayOut), propHidden: triOf(a.Hidden)}
 }
 
-// explain finds which flags of the registry only repeat what its rules say now. Dell and Supermicro write their registry from
-// the present state: an attribute that a rule closes at present is also marked read-only or hidden itself (recorded: 153 of
-// Dell's, 63 of Supermicro's), and opens when the rule no longer holds. A flag that no rule explains stays.
+// explain finds which flags of the registry only repeat what its rules say now. Dell and Supermicro write their
+// registry from the present state: an attribute that a rule closes at present is also marked read-only or hidden itself
+// (recorded: 153 of Dell's, 63 of Supermicro's), and opens when the rule no longer holds. A flag that no rule explains
+// stays.
 func (r *registry) explain() {
 	if r.info == nil {
 		return
@@ -210,8 +213,9 @@ func (r *registry) apply(i int, dep rack.RegistryDependency, target *attrState, 
 	}
 }
 
-// truth evaluates the terms of a rule, left to right, as a stack: each term is pushed, then the operators that stand on it
-// join what is on the stack. For plain lists that is left to right; Supermicro writes groups so ("OR,AND" on the last term).
+// truth evaluates the terms of a rule, left to right, as a stack: each term is pushed, then the operators that stand on
+// it join what is on the stack. For plain lists that is left to right; Supermicro writes groups so ("OR,AND" on the
+// last term).
 func (r *registry) truth(dep rack.RegistryDependency, states map[string]*attrState) tri {
 	var stack []tri
 	for i, op := range operators(dep.Terms) {
@@ -239,8 +243,8 @@ func (r *registry) truth(dep rack.RegistryDependency, states map[string]*attrSta
 	return out
 }
 
-// operators gives the operators that stand on each term. Lenovo writes them on the earlier of two terms, all others on the
-// later one.
+// operators gives the operators that stand on each term. Lenovo writes them on the earlier of two terms, all others on
+// the later one.
 func operators(terms []rack.RegistryTerm) [][]string {
 	out := make([][]string, len(terms))
 	for i, t := range terms {

@@ -17,9 +17,9 @@ const (
 	destroyErase     = "erase"
 )
 
-// Destroy decides what undoing d on o takes. By default that is nothing: on_destroy = keep leaves a node and its volumes as
-// they are. Data is lost only where on_destroy asks for it and the node carries a data_loss consent; without it the node is
-// Blocked.
+// Destroy decides what undoing d on o takes. By default that is nothing: on_destroy = keep leaves a node and its
+// volumes as they are. Data is lost only where on_destroy asks for it and the node carries a data_loss consent; without
+// it the node is Blocked.
 func Destroy(d rack.Design, o rack.Observation, opt Options) (Plan, Report) {
 	b := newBuilder(d, o, opt)
 	var planned []*nodeBuild
@@ -33,6 +33,7 @@ func Destroy(d rack.Design, o rack.Observation, opt Options) (Plan, Report) {
 			planned = append(planned, n)
 		}
 	}
+	b.reportUnplanned()
 	return b.finish(planned)
 }
 
@@ -125,10 +126,8 @@ func (n *nodeBuild) deleteVolume(s rack.VolumeSpec) {
 			"Volume %q: %s. It is not deleted.", name, problem), v.origin(s))
 		return
 	}
-	class, apply := step.None, ""
-	if c, ok := v.controller(x.Controller); ok && !slices.Contains(c.ApplyTimes, "Immediate") && slices.Contains(c.ApplyTimes, "OnReset") {
-		class, apply = step.HostReset, "OnReset"
-	}
+	c, _ := v.controller(x.Controller) // unknown: no apply time is sent
+	class, apply := volumeApply(c)
 	members := slices.Clone(x.Drives)
 	slices.Sort(members)
 	n.add(&change{key: "volume:" + s.Name, step: step.Step{

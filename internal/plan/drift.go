@@ -18,8 +18,8 @@ type Change struct {
 	Origin  diag.Origin  `json:"origin,omitzero"`
 }
 
-// Drift lists what differs between the rack and the design, in plan order: the plan as differences instead of actions. A rack
-// has drifted when this is not empty, or when the Report is not Clean.
+// Drift lists what differs between the rack and the design, in plan order: the plan as differences instead of actions.
+// A rack has drifted when this is not empty, or when the Report is not Clean.
 func Drift(p Plan) []Change {
 	var out []Change
 	for _, n := range p.Nodes {

@@ -138,7 +138,7 @@ func (f *firmwareBuild) readFrom(from string) (string, bool) {
 }
 
 func (f *firmwareBuild) noRow(c rack.BaselineComponent) {
-	if gaps := append(f.gapsNamed("firmwareinventory"), f.gapsNamed("updateservice")...); len(gaps) > 0 || len(f.dev.Firmware) == 0 {
+	if gaps := f.gapsNamed("firmwareinventory", "updateservice"); len(gaps) > 0 || len(f.dev.Firmware) == 0 {
 		f.unreadable("firmware.row", "Firmware inventory not readable",
 			fmt.Sprintf("Component %s of %s was not seen.%s", c.Name, f.b.Key, because(gaps)), f.origin)
 		return

@@ -16,8 +16,17 @@ const (
 	RuleMatch    = "firmware.match"     // the device does not name itself as its baseline asks
 )
 
-// checkSafety stops everything on a node whose coolant leaks (R92, R114). There is no waiver for it.
+// checkSafety stops everything on a node whose coolant leaks (R114), and on all nodes when a device that is no node says so: which
+// of them it stands over is not known (R92). There is no waiver for it.
 func (n *nodeBuild) checkSafety() {
+	for _, d := range n.o.Devices {
+		for _, l := range d.LeakDetectors {
+			if d.Node == "" && d.Address != n.dev.Address && strings.EqualFold(l.State, "Critical") {
+				n.block(string(step.Safety), "Coolant leak", fmt.Sprintf("Leak detector %s of %s is Critical. Nothing is changed.",
+					l.ID, d.Address), n.node.Origin)
+			}
+		}
+	}
 	for _, l := range n.dev.LeakDetectors {
 		if strings.EqualFold(l.Status, "Absent") || strings.EqualFold(l.Status, "Disabled") {
 			continue
@@ -32,8 +41,8 @@ func (n *nodeBuild) checkSafety() {
 	}
 }
 
-// checkIdentity holds the device against the strings that the catalog has for its model. A swapped unit is never updated as if
-// it were the one planned (R86).
+// checkIdentity holds the device against the strings that the catalog has for its model. A swapped unit is never
+// updated as if it were the one planned (R86).
 func (n *nodeBuild) checkIdentity() {
 	want := n.hw.Identity
 	if want.Manufacturer == "" && len(want.Models) == 0 {

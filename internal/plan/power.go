@@ -22,8 +22,8 @@ type powerWish struct {
 	origin diag.Origin
 }
 
-// planPower notes the wanted power. The step itself is written last, when it is known whether an activation already turns the
-// host on.
+// planPower notes the wanted power. The step itself is written last, when it is known whether an activation already
+// turns the host on.
 func (n *nodeBuild) planPower() {
 	state := n.sys.PowerState
 	wantsHost := n.node.Power != ""

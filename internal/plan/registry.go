@@ -33,7 +33,8 @@ type registry struct {
 }
 
 func newRegistry(b *rack.BIOS, missingIs string) *registry {
-	r := &registry{info: b.RegistryDoc, byName: map[string]*rack.RegistryAttribute{}, current: b.Attributes, pending: b.Pending, missingIs: missingIs}
+	r := &registry{info: b.RegistryDoc, byName: map[string]*rack.RegistryAttribute{}, missingIs: missingIs,
+		current: b.Attributes, pending: b.Pending}
 	if r.info == nil {
 		return r
 	}
@@ -75,8 +76,8 @@ func (r *registry) names() []string {
 	return sortedKeys(r.byName)
 }
 
-// typed turns a wanted value into the form that this host takes, or says what is wrong with it. Text is read as a number or a
-// truth value where the registry asks for one.
+// typed turns a wanted value into the form that this host takes, or says what is wrong with it. Text is read as a
+// number or a truth value where the registry asks for one.
 func (r *registry) typed(name string, want any) (any, string) {
 	a := r.byName[name]
 	if a == nil {
@@ -142,8 +143,8 @@ func (r *registry) enumeration(a *rack.RegistryAttribute, want any) (any, string
 	return r.spell(a, a.Values[i]), ""
 }
 
-// spell gives a value as this host shows and takes it: some show value names, some display names. The attribute's own present
-// value tells best, then what the host does elsewhere.
+// spell gives a value as this host shows and takes it: some show value names, some display names. The attribute's own
+// present value tells best, then what the host does elsewhere.
 func (r *registry) spell(a *rack.RegistryAttribute, v rack.RegistryValue) string {
 	if v.DisplayName == "" || v.DisplayName == v.Name {
 		return v.Name

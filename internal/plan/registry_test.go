@@ -345,8 +345,8 @@ func bound(n json.Number) *big.Int {
 var recordedTrees = []string{"dell-r750-idrac9-6.00", "hpe-dl380a-gen11-ilo6-h100nvl", "supermicro-sys-821ge-h100",
 	"lenovo-sr670v2-xcc-2.83", "nvidia-dgx-h100", "nvidia-gb200-nvl", "nvidia-bf3-dpu-24.10"}
 
-// TestRecordedAsItIs: on every real registry the rules settle, and wanting exactly what the machine shows is no change and no
-// error, whatever its rules say.
+// TestRecordedAsItIs: on every real registry the rules settle, and wanting exactly what the machine shows is no change
+// and no error, whatever its rules say.
 func TestRecordedAsItIs(t *testing.T) {
 	for _, tree := range recordedTrees {
 		t.Run(tree, func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// Clean tells whether nothing waits, is blocked or could not be read. A rack is as designed when the plan is empty and its
-// report is clean; what this version does not plan and warnings do not count.
+// Clean tells whether nothing waits, is blocked or could not be read. A rack is as designed when the plan is empty and
+// its report is clean; what this version does not plan and warnings do not count.
 func (r Report) Clean() bool { return len(r.Waiting)+len(r.Blocked)+len(r.Unreadable) == 0 }
 
 func (r *Report) sort() {
@@ -156,8 +156,8 @@ func because(gaps []rack.Gap) string {
 	return " Not read: " + strings.Join(parts, "; ") + "."
 }
 
-// gapsAt lists the gaps on any of these resources or below them. A gap on one field (URI#/pointer) does not count: what lacks
-// the field says so by being empty.
+// gapsAt lists the gaps on any of these resources or below them. A gap on one field (URI#/pointer) does not count: what
+// lacks the field says so by being empty.
 func (n *nodeBuild) gapsAt(resources ...string) []rack.Gap {
 	var out []rack.Gap
 	for _, g := range n.gaps {

@@ -14,8 +14,8 @@ import (
 // maxVolumeName is what every controller takes (HPE: ^.{0,15}$; storage.md §1).
 const maxVolumeName = 15
 
-// VolumeName is the name a volume gets on its controller: its own, or, where that is too long, "mw-" and twelve digits of the
-// digest of node and name.
+// VolumeName is the name a volume gets on its controller: its own, or, where that is too long, "mw-" and twelve digits
+// of the digest of node and name.
 func VolumeName(node, name string) string {
 	if len(name) <= maxVolumeName {
 		return name
@@ -27,7 +27,8 @@ func VolumeName(node, name string) string {
 // sizeSlack is how much of a wanted size a controller may round away: to strips and to its own metadata.
 const sizeSlack = 0.01
 
-// planVolumes finds each wanted volume among those that exist, or picks drives for it. Nothing is erased, re-created or shrunk.
+// planVolumes finds each wanted volume among those that exist, or picks drives for it. Nothing is erased, re-created or
+// shrunk.
 func (n *nodeBuild) planVolumes() {
 	if len(n.node.Volumes) == 0 {
 		return
@@ -283,8 +284,8 @@ func (v *volumeBuild) noDrives(s rack.VolumeSpec, need, free, used, unsure int, 
 	enough := slices.ContainsFunc(sortedKeys(byController), func(k string) bool { return len(byController[k]) >= need })
 	switch {
 	case enough:
-		v.block("volume.controller", "Controller makes no such volume", detail+
-			" The controller they hang on offers no volume of this type through its BMC; use host software RAID, or make it by the controller's own tool.", v.origin(s))
+		v.block("volume.controller", "Controller makes no such volume", detail+" The controller they hang on offers no volume "+
+			"of this type through its BMC; use host software RAID, or make it by the controller's own tool.", v.origin(s))
 	case unsure > 0:
 		v.unreadable("volume.drives", "Drives not readable", detail+" What they are is not guessed.", v.origin(s))
 	case free+used >= need:
@@ -314,13 +315,7 @@ func (v *volumeBuild) plan(s rack.VolumeSpec, c rack.StorageController, drives [
 	if s.SizeBytes > 0 {
 		want["capacity_bytes"] = s.SizeBytes
 	}
-	class, apply := step.None, ""
-	switch {
-	case slices.Contains(c.ApplyTimes, "Immediate"):
-		apply = "Immediate"
-	case slices.Contains(c.ApplyTimes, "OnReset"):
-		class, apply = step.HostReset, "OnReset"
-	}
+	class, apply := volumeApply(c)
 	why := fmt.Sprintf("no such volume yet; drives in bays %s, all free", strings.Join(bays, ", "))
 	if slices.Contains(c.PendingVolumes, name) {
 		class = max(class, step.HostReset)
@@ -331,6 +326,18 @@ func (v *volumeBuild) plan(s rack.VolumeSpec, c rack.StorageController, drives [
 		Origin: v.origin(s), Why: why,
 		Args: step.Args{Path: c.Volumes, Drives: paths, ApplyTime: apply},
 	}})
+}
+
+// volumeApply chooses when a controller makes a change real: at once, where it offers that.
+func volumeApply(c rack.StorageController) (class step.Activation, apply string) {
+	switch {
+	case slices.Contains(c.ApplyTimes, "Immediate"):
+		return step.None, "Immediate"
+	case slices.Contains(c.ApplyTimes, "OnReset"):
+		return step.HostReset, "OnReset"
+	default:
+		return step.None, ""
+	}
 }
 
 func describeDrives(s rack.DriveSelector) string {

@@ -19,8 +19,9 @@ func compareOr(scheme string) string {
 // sameVersion tells whether two versions are equal under a scheme.
 func sameVersion(scheme, a, b string) bool { return firmware.Equal(compareOr(scheme), a, b) }
 
-// versionOrder orders two versions; known is false where the scheme cannot. Opaque versions that both are numbers between dots
-// are ordered as such: enough to see a floor or a step back, never used to decide that something need not move.
+// versionOrder orders two versions; known is false where the scheme cannot. Opaque versions that both are numbers
+// between dots are ordered as such: enough to see a floor or a step back, never used to decide that something need not
+// move.
 func versionOrder(scheme, a, b string) (order int, known bool) {
 	scheme = compareOr(scheme)
 	order, err := firmware.Compare(scheme, a, b)
@@ -35,8 +36,8 @@ var (
 	runningID = regexp.MustCompile(`(?i)[-_]primary$`)              // Lenovo UEFI-Primary
 )
 
-// stagedVersions finds versions of a component that wait for an activation: rows that say Staged (Dell, HPE) and rows that
-// are named so (Supermicro, Lenovo). A placeholder in them means that nothing waits.
+// stagedVersions finds versions of a component that wait for an activation: rows that say Staged (Dell, HPE) and rows
+// that are named so (Supermicro, Lenovo). A placeholder in them means that nothing waits.
 func stagedVersions(sel rack.RowSelect, scheme string, running, rows []rack.Firmware) []string {
 	var out []string
 	for _, r := range rows {

@@ -54,8 +54,9 @@ func (n *nodeBuild) rolloutOf() group {
 	return g
 }
 
-// waves cuts each group into its canaries and then chunks of at most MaxParallel, and joins the first waves of all groups, the
-// second waves, and so on: a canary speaks for its own platform only, so platforms need not wait for each other.
+// waves cuts each group into its canaries and then chunks of at most MaxParallel, and joins the first waves of all
+// groups, the second waves, and so on: a canary speaks for its own platform only, so platforms need not wait for each
+// other.
 func waves(nodes []rollout) []Wave {
 	groups := map[string][]rollout{}
 	for _, r := range nodes {
