@@ -22,10 +22,7 @@ func newVersion(a *app) *cobra.Command {
 	return &cobra.Command{
 		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			v := "development"
-			if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
-				v = info.Main.Version
-			}
+			v := version()
 			if a.json {
 				return a.printJSON(map[string]any{"format": 1, "version": v})
 			}
@@ -34,3 +31,13 @@ func newVersion(a *app) *cobra.Command {
 		},
 	}
 }
+
+// version is that of the module as it was built.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" && info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	return "development"
+}
+
+func toolVersion() string { return "metalwright " + version() }

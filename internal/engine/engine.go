@@ -145,7 +145,7 @@ func cause(err error) error {
 
 func (w *Workspace) blueprintOptions(files map[string][]byte) (blueprint.Options, diag.List) {
 	var diags diag.List
-	bo := blueprint.Options{Variables: w.opt.Variables, Catalog: BlueprintCatalog(w.Catalog), Now: w.opt.Now, Uses: w.uses,
+	bo := blueprint.Options{Variables: w.opt.Variables, Catalog: w.Catalog, Now: w.opt.Now, Uses: w.uses,
 		OnSource: func(name string, text []byte) { w.Sources[name] = text }}
 	if text, ok := files[LockFile]; ok {
 		lock, more := blueprint.ParseLock(LockFile, text)
@@ -167,29 +167,9 @@ func (w *Workspace) blueprintOptions(files map[string][]byte) (blueprint.Options
 	return bo, diags
 }
 
-// BlueprintCatalog is the catalog in the form that blueprints are resolved against.
-func BlueprintCatalog(c catalog.Catalog) blueprint.Catalog {
-	out := blueprint.Catalog{Hardware: c.Hardware, Baselines: c.Baselines, Policies: c.Policies, Blueprints: c.Blueprints,
-		Images: map[string]blueprint.Image{}, Recipes: map[string]blueprint.Recipe{}}
-	for k, i := range c.Images {
-		out.Images[k] = blueprint.Image{Key: i.Key, Name: i.Name, Version: i.Version, Path: i.Path, Summary: i.Summary}
-	}
-	for k, r := range c.Recipes {
-		out.Recipes[k] = blueprint.Recipe{Key: r.Key, Name: r.Name, Version: r.Version, Summary: r.Summary}
-	}
-	return out
-}
-
-// uses reads the blueprint that a use block names: a folder below this one, or a name of the catalog.
+// uses reads the blueprint that a use block names by its path from the root blueprint's folder.
 func (w *Workspace) uses(ref blueprint.UseRef) (map[string][]byte, error) {
-	if strings.HasPrefix(ref.Path, ".") {
-		dir := filepath.Join(w.Dir, ref.From, ref.Path)
-		return readDir(dir)
-	}
-	if files, ok := w.Catalog.Blueprints[ref.Path]; ok {
-		return files, nil
-	}
-	return nil, fmt.Errorf("no blueprint %q: the catalog has %s; a folder starts with ./ or ../", ref.Path, strings.Join(w.Catalog.BlueprintNames(), ", "))
+	return readDir(filepath.Join(w.Dir, filepath.FromSlash(ref.Path)))
 }
 
 func (w *Workspace) loadTests(files map[string][]byte) diag.List {

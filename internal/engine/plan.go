@@ -25,7 +25,7 @@ func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observat
 			continue
 		}
 		targets = append(targets, survey.Target{Address: string(n.Address), Node: n.Name, Endpoint: w.Bindings[n.Name].URL,
-			Open: func(ctx context.Context) (survey.Reader, error) { return w.reader(ctx, n.Name) }})
+			Open: func(ctx context.Context) (survey.Reader, error) { return w.reader(ctx, n) }})
 	}
 	return survey.Run(ctx, targets, survey.Options{Progress: opt.Progress})
 }

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/metalwright/metalwright/internal/bmc"
+	"github.com/metalwright/metalwright/internal/bmc/inventory"
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/step"
+	"github.com/metalwright/metalwright/internal/survey"
 )
 
 // driver opens the driver of one node of the Design by its binding. Nothing is sent yet.
@@ -22,6 +24,26 @@ func (w *Workspace) driver(ctx context.Context, node string) (*bmc.Driver, error
 	}
 	pace := time.Duration(float64(2*time.Second) / w.pace())
 	return w.pool.Open(ctx, ep, bmc.Options{Images: w.firmwareFile, Pace: max(pace, 10*time.Millisecond), Log: w.opt.Log})
+}
+
+// reader reads one node through its driver, so that a survey and an apply share the session.
+type reader struct {
+	*bmc.Driver
+	registries bool
+}
+
+// Read implements survey.Reader.
+func (r reader) Read(ctx context.Context) (rack.Device, []rack.Gap, error) {
+	return r.Survey(ctx, inventory.Options{Registries: r.registries})
+}
+
+// reader opens the reader of one node. The BIOS registry is read where the Design has something to say about the BIOS.
+func (w *Workspace) reader(ctx context.Context, n rack.Node) (survey.Reader, error) {
+	d, err := w.driver(ctx, n.Name)
+	if err != nil {
+		return nil, err
+	}
+	return reader{d, n.BIOS != nil}, nil
 }
 
 func (w *Workspace) endpoint(node string) (bmc.Endpoint, error) {

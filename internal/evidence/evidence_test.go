@@ -81,7 +81,7 @@ func TestCollectAndVerify(t *testing.T) {
 	}
 	rep, err := Verify(pack, s.Public(), VerifyOptions{
 		Replan:  func(d rack.Design, o rack.Observation) (plan.Plan, error) { return plan.Plan{}, nil },
-		Recheck: func(rack.Design) (json.RawMessage, error) { return testParts(t).Findings, nil },
+		Recheck: func(rack.Design, json.RawMessage) (json.RawMessage, error) { return testParts(t).Findings, nil },
 	})
 	must(t, err)
 	for _, c := range rep.Checks {
@@ -254,7 +254,7 @@ func TestRefusals(t *testing.T) {
 	if _, err := Verify(pack, s.Public(), VerifyOptions{Replan: drifted}); err == nil {
 		t.Error("a plan computed anew holds steps, and the pack was accepted")
 	}
-	others := func(rack.Design) (json.RawMessage, error) { return json.RawMessage(`[]`), nil }
+	others := func(rack.Design, json.RawMessage) (json.RawMessage, error) { return json.RawMessage(`[]`), nil }
 	if _, err := Verify(pack, s.Public(), VerifyOptions{Recheck: others}); err == nil {
 		t.Error("other findings, and the pack was accepted")
 	}

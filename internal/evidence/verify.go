@@ -34,7 +34,7 @@ type VerifyOptions struct {
 	// Replan computes the plan of the packed design and observation anew: it must be empty.
 	Replan func(rack.Design, rack.Observation) (plan.Plan, error)
 	// Recheck computes the residency result of the packed design anew: it must be byte-equal to the packed one.
-	Recheck func(rack.Design) (json.RawMessage, error)
+	Recheck func(d rack.Design, packed json.RawMessage) (json.RawMessage, error)
 }
 
 // Report is what a pack that verified says.
@@ -293,7 +293,7 @@ func (v *verification) residency() error {
 		v.report.Checks = append(v.report.Checks, Check{"residency", false, "as packed; not computed anew"})
 		return nil
 	}
-	got, err := v.opt.Recheck(v.design)
+	got, err := v.opt.Recheck(v.design, packed)
 	if err != nil {
 		return &Refusal{"residency", findingsName, "it cannot be computed anew: " + err.Error()}
 	}

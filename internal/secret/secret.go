@@ -92,3 +92,10 @@ func (r *Resolver) Redact(text string) string {
 
 // Leaks tells whether text holds a secret that this Resolver has handed out: for tests that look through logs and files.
 func (r *Resolver) Leaks(text string) bool { return r.Redact(text) != text }
+
+// HandedOut lists every secret that was resolved, to look for them in what is about to be written. Never keep or print it.
+func (r *Resolver) HandedOut() []string {
+	r.seen.mu.Lock()
+	defer r.seen.mu.Unlock()
+	return slices.Clone(r.seen.all)
+}
