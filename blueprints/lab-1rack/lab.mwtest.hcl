@@ -1,7 +1,7 @@
-run "six nodes fit one rack" {
+run "a node of each dialect" {
   assert {
-    condition = length(keys(hw.server)) > 0 && rack.lab.used_u <= rack.lab.model.u
-    message   = "The nodes do not fit the rack."
+    condition = length(toset([for n in [node.dell, node.lenovo, node.hpe, node.smc, node.dgx, node.gb200] : n.hardware.dialect])) == 6
+    message   = "Two nodes speak the same dialect."
   }
 }
 

@@ -188,8 +188,8 @@ acceptance "handover" {
   gpus_per_node = 8
 }
 
-check "fits" {
+check "eight_gpus" {
   phase   = "plan"
-  assert  = rack.lab.used_u <= rack.lab.model.u
-  message = "The rack is over its U space."
+  assert  = alltrue([for n in [node.smc, node.dgx, node.lenovo] : n.hardware.gpus == 8])
+  message = "A training node has other than eight GPUs."
 }
