@@ -33,6 +33,7 @@ func (r *resolver) physical() {
 		r.cooling(rk, site, content)
 	}
 	r.siteContracts()
+	r.reportGaps()
 }
 
 func (r *resolver) siteOf(in *instance) (*rack.Site, bool) {
@@ -54,11 +55,33 @@ func (r *resolver) at(a rack.Address, leaf string) diag.Origin {
 	return diag.Origin{}
 }
 
-// unknown says that a check could not be made, once for each line and number.
+// A gap is a number that a check needed and nobody knows.
+type gap struct {
+	at   diag.Origin
+	what string
+}
+
+// unknown remembers that a check could not be made. It is said once for each line and number, for all hardware together.
 func (r *resolver) unknown(a rack.Address, leaf, what, key string) {
-	d := diag.Diagnostic{Severity: diag.Warning, Summary: "Not checked", Address: string(a), Subject: r.at(a, leaf),
-		Detail: fmt.Sprintf("Not checked: %s of hw.%s is unknown. Give it in facts { … } with its source.", what, key)}
-	r.diags = append(r.diags, d)
+	g := gap{r.at(a, leaf), what}
+	if !slices.Contains(r.gaps[g], key) {
+		if r.gaps == nil {
+			r.gaps = map[gap][]string{}
+		}
+		r.gaps[g] = append(r.gaps[g], key)
+	}
+}
+
+func (r *resolver) reportGaps() {
+	for g, keys := range r.gaps { // the diagnostics are sorted before they are returned
+		slices.Sort(keys)
+		verb := "is"
+		if strings.Contains(g.what, ",") {
+			verb = "are"
+		}
+		r.warnf(g.at.Range, "Not checked", "Not checked: %s of hw.%s %s unknown. Give it in facts { … } with its source.", g.what,
+			strings.Join(keys, ", hw."), verb)
+	}
 }
 
 // space: what stands in a rack lies within it and does not overlap. A height that is not known counts as one unit, which is

@@ -29,6 +29,7 @@ type resolver struct {
 	opt       Options
 	diags     diag.List
 	findings  []finding
+	gaps      map[gap][]string
 	budget    cty.Value
 	stack     []string // references that wait for each other, for cycles
 	registry  map[rack.Address]*instance
