@@ -147,7 +147,7 @@ func (d *Driver) judgeBIOS(ctx context.Context, s step.Step, op *step.Op, x setu
 		return state(step.Moved, seen, "%s is %v, planned from %v", name, x.current[name], s.Expect[name]), nil
 	case len(count[asPlanned]) > 0:
 		if op != nil && op.Sent {
-			if v, err := d.vitals(ctx, s, false); err == nil && v.posting() {
+			if v, err := d.vitals(ctx, s, false); err == nil && d.starting(v) {
 				return state(step.Working, seen, "the host is starting (%s)", v.progress), nil
 			}
 			if op.Handle != "" {
@@ -244,6 +244,20 @@ func (d *Driver) patch(ctx context.Context, s step.Step, path string, body any) 
 			return nil, err
 		}
 	}
+}
+
+// afterPOST waits until the host has started, or is off.
+func (d *Driver) afterPOST(ctx context.Context, s step.Step) error {
+	for range postEndTries {
+		v, err := d.vitals(ctx, s, false)
+		if err != nil || !d.starting(v) {
+			return err
+		}
+		if err := d.pause(ctx, evidencePauses); err != nil {
+			return err
+		}
+	}
+	return transient("See why the host does not leave its start-up.", "the host does not leave its start-up")
 }
 
 // accepted tells whether the device has taken the change.

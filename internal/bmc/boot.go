@@ -101,7 +101,7 @@ func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (
 		return state(step.Staged, seen, "the boot order waits for a reset"), nil
 	}
 	if op != nil && op.Sent {
-		if b.posting() {
+		if d.starting(b.vitals) {
 			return state(step.Working, seen, "the host is starting (%s)", b.progress), nil
 		}
 		if op.Handle != "" {
@@ -260,7 +260,7 @@ func (d *Driver) checkBootOnce(ctx context.Context, s step.Step, op *step.Op) (s
 	switch {
 	case armed(b.boot), b.set != "" && b.pending.Has("BootSourceOverrideTarget") && armed(b.pending):
 		return state(step.Done, seen, ""), nil
-	case op != nil && op.Sent && b.boot.Str("BootSourceOverrideEnabled") != "Once" && b.hostMoved(op.Baseline):
+	case op != nil && op.Sent && b.boot.Str("BootSourceOverrideEnabled") != "Once" && b.restarted(op.Baseline):
 		return state(step.Done, seen, "the host has started since: the one-time boot was used"), nil
 	}
 	was, now := textOf(s.Expect["target"]), b.boot.Str("BootSourceOverrideTarget")
@@ -272,6 +272,9 @@ func (d *Driver) checkBootOnce(ctx context.Context, s step.Step, op *step.Op) (s
 
 func (d *Driver) actBootOnce(ctx context.Context, a *act) error {
 	if proceed, err := a.begun(ctx); !proceed {
+		return err
+	}
+	if err := d.afterPOST(ctx, a.s); err != nil { // a boot under way would use the override up
 		return err
 	}
 	t, err := d.traits(ctx)

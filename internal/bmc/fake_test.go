@@ -204,7 +204,8 @@ func (f *fake) Adopt(id redfish.Identity) redfish.Set { return redfish.Quirks(id
 
 // driver gives a driver of the fake.
 func (f *fake) driver(opt Options) *Driver {
-	c := &conn{rf: f, turn: make(chan struct{}, 1), pushes: map[string]bool{}, settled: map[string]bool{}, resets: map[step.Activation]time.Time{}, moves: map[string]move{}}
+	c := &conn{rf: f, turn: make(chan struct{}, 1), pushes: map[string]bool{}, settled: map[string]bool{}, resets: map[step.Activation]time.Time{}, moves: map[string]move{},
+		posts: map[string]time.Time{}}
 	return &Driver{c: c, opt: opt.withDefaults(), close: func(context.Context) error { return nil }}
 }
 

@@ -244,7 +244,7 @@ func (d *Driver) judgeWithout(ctx context.Context, s step.Step, op *step.Op, see
 	}
 	since := time.Since(op.Started)
 	if s.Activation > step.None {
-		if v, err := d.vitals(ctx, s, false); err != nil || v.posting() || !v.on() && s.Activation.Host() {
+		if v, err := d.vitals(ctx, s, false); err != nil || d.starting(v) || !v.on() && s.Activation.Host() {
 			return state(step.Working, seen, "the host is starting")
 		}
 		last := d.c.lastReset(s.Activation)

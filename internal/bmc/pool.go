@@ -98,12 +98,14 @@ type conn struct {
 	pushes  map[string]bool // handles of the pushes of this process
 	settled map[string]bool // handles whose target version was read
 	resets  map[step.Activation]time.Time
-	moves   map[string]move // when live tasks last moved
+	moves   map[string]move      // when live tasks last moved
+	posts   map[string]time.Time // when a host was last seen in POST
 }
 
 func newConn(rf *redfish.Client) *conn {
 	return &conn{rf: rf, core: rf, closer: rf.Close, turn: make(chan struct{}, 1), pushes: map[string]bool{}, settled: map[string]bool{},
-		resets: map[step.Activation]time.Time{}, moves: map[string]move{}}
+		resets: map[step.Activation]time.Time{}, moves: map[string]move{},
+		posts: map[string]time.Time{}}
 }
 
 // take waits for the mutation queue.
@@ -203,4 +205,18 @@ func (c *conn) stillness(uri, sign string) time.Duration {
 		c.moves[uri] = move{sign, time.Now()}
 	}
 	return time.Since(c.moves[uri].at)
+}
+
+// sawPost remembers that a host was in POST just now.
+func (c *conn) sawPost(host string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.posts[host] = time.Now()
+}
+
+// sincePost is how long ago a host was last seen in POST; very long when never.
+func (c *conn) sincePost(host string) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Since(c.posts[host])
 }

@@ -63,7 +63,7 @@ func (d *Driver) checkReset(ctx context.Context, s step.Step, op *step.Op) (step
 	}
 	if s.Activation.Host() {
 		blank := v.progress == "None" && textOf(op.Baseline["boot_progress"]) != "None" && op.Baseline["boot_progress"] != nil
-		if v.posting() || blank {
+		if d.starting(v) || blank {
 			return state(step.Working, v.facts(), "the host is starting (%s)", v.progress), nil
 		}
 		if !v.telling() && since < settle { // only the clock can tell when POST is over

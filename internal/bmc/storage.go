@@ -155,7 +155,7 @@ func (d *Driver) pendingVolume(ctx context.Context, s step.Step, op *step.Op, x 
 	case phaseDone, phaseUnknown:
 	}
 	if op != nil && op.Sent {
-		if v, err := d.vitals(ctx, s, false); err == nil && v.posting() {
+		if v, err := d.vitals(ctx, s, false); err == nil && d.starting(v) {
 			return state(step.Working, seen, "the host is starting (%s)", v.progress), nil
 		}
 		if s.Activation.Host() && w.phase == phaseUnknown && !d.activated(ctx, s, op) {

@@ -269,7 +269,7 @@ func (d *Driver) calm(ctx context.Context, s step.Step, what string) error {
 			return err
 		}
 		v, err := d.vitals(ctx, s, false)
-		if err != nil || !v.posting() {
+		if err != nil || !d.starting(v) {
 			return err
 		}
 		if err := d.pause(ctx, evidencePauses); err != nil {
@@ -278,6 +278,14 @@ func (d *Driver) calm(ctx context.Context, s step.Step, what string) error {
 	}
 	return transient("See why the host does not leave its start-up; reset it by hand if it hangs.",
 		"%s refused: the host is starting and may be writing firmware", what)
+}
+
+// handOver is how long a host may take from its last hardware step to an OS before it is taken as having none.
+const handOver = 5 * time.Minute
+
+// starting tells whether the host is in POST, or handing over after it.
+func (d *Driver) starting(v vitals) bool {
+	return v.posting() || v.handingOver() && d.c.sincePost(v.path) < d.paced(handOver)
 }
 
 // notWhileFlashing refuses what would cut a flash: invariant 1 of the engine.

@@ -38,6 +38,9 @@ func (d *Driver) vitals(ctx context.Context, s step.Step, bmc bool) (vitals, err
 	if v.progress == "" {
 		v.progress = v.system.Str("Oem", "Lenovo", "SystemStatus")
 	}
+	if v.posting() {
+		d.c.sawPost(path)
+	}
 	if !bmc {
 		return v, nil
 	}
@@ -83,6 +86,10 @@ func (v vitals) posting() bool {
 	return v.power == "PoweringOn"
 }
 
+// handingOver tells whether the host's firmware has done its hardware and not yet started an OS. On some that is the last
+// thing ever shown, so it counts only for a while after POST was seen.
+func (v vitals) handingOver() bool { return v.progress == "SystemHardwareInitializationComplete" }
+
 // telling tells whether this BMC shows a restart by anything but PowerState.
 func (v vitals) telling() bool { return v.lastReset != "" || v.progress != "" }
 
@@ -98,6 +105,15 @@ func (v vitals) hostMoved(base step.Facts) bool {
 		}
 	}
 	return false
+}
+
+// restarted tells whether the host began another boot since the baseline was taken: by its reset time where it has one, else
+// by what POST shows.
+func (v vitals) restarted(base step.Facts) bool {
+	if was := textOf(base["last_reset_time"]); was != "" && v.lastReset != "" {
+		return was != v.lastReset
+	}
+	return v.posting() || !v.on() && textOf(base["power_state"]) == "On"
 }
 
 // bmcMoved tells whether the BMC was reset since the baseline was taken.

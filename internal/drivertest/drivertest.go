@@ -43,6 +43,7 @@ type Rig struct {
 	Effects  func() map[string]int // what really happened: resets by class, images taken, volumes made …
 	Broken   func() []string       // what no careful driver does
 	Sessions func() int            // open at this moment
+	Faults   func() map[string]int // how often each fault of the device has struck; nil = it has none
 }
 
 const (
@@ -288,18 +289,24 @@ func allAtOnce(t *testing.T, r *Rig) {
 }
 
 // Converge makes every change of the rig's cases on a device that misbehaves, and sees to it that all of them become real:
-// with as many as three resets per class, since some quirks cost one. before is asked for the rig before it is closed.
-func Converge(t *testing.T, newRig func(t *testing.T) *Rig, before func(r *Rig)) {
+// with as many as three resets per class, since some quirks cost one, and each image taken at most as often as told. It gives
+// what struck.
+func Converge(t *testing.T, newRig func(t *testing.T) *Rig, mostFlashes int) (struck map[string]int) {
 	bubble(t, newRig, func(t *testing.T, r *Rig) {
 		d := r.Open()
 		b := &bringing{t: t, r: r, d: d}
 		b.everything(3)
-		b.onlyOnce(Case{})
 		closing(t, d)
-		if before != nil {
-			before(r)
+		for what, n := range b.without(r.Effects()) {
+			if n > mostFlashes {
+				t.Errorf("%s happened %d times", what, n)
+			}
+		}
+		if r.Faults != nil {
+			struck = r.Faults()
 		}
 	})
+	return struck
 }
 
 // everything makes all changes: class by class, weakest first, and what needs no reset at the end.

@@ -80,36 +80,31 @@ func design(name string) rack.Design {
 	}
 }
 
+// seed is that of every simulated rack here: the twin that is surveyed has the same serial numbers.
+const seed = 7
+
+func newRack(t *testing.T, name string, faults ...string) *sim.Rack {
+	t.Helper()
+	r, err := sim.New(design(name), sim.Options{Seed: seed, Faults: faults})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { // also after a fatal failure: a bubble must not keep goroutines
+		if err := r.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
 // rig makes a rig of a simulated node with faults.
 func rig(name string, faults ...string) func(t *testing.T) *drivertest.Rig {
 	return func(t *testing.T) *drivertest.Rig {
 		t.Helper()
-		r, err := sim.New(design(name), sim.Options{Seed: 7, Faults: faults})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { // also after a fatal failure: a bubble must not keep goroutines
-			if err := r.Close(); err != nil {
-				t.Error(err)
-			}
-		})
+		dev := survey(t, newRack(t, name))
+		r := newRack(t, name, faults...)
 		images := packages(t, name)
-		binding := r.Bindings()[0]
-		open := func() drivertest.Driver {
-			d, err := bmc.Open(t.Context(), bmc.Endpoint{URL: binding.URL, System: binding.System, Dial: r.DialContext,
-				Trust: redfish.Trust{PinSHA256: binding.PinSHA256},
-				Login: func(context.Context) (string, string, error) {
-					user, pass := r.Credentials(node)
-					return user, pass, nil
-				}}, bmc.Options{Images: func(file string) (io.ReaderAt, int64, error) {
-				return bytes.NewReader(images[file]), int64(len(images[file])), nil
-			}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			return d
-		}
-		dev := survey(t, open().(*bmc.Driver))
+		open := func() drivertest.Driver { return driver(t, r, images) }
 		host, ok := dev.Host()
 		if !ok {
 			t.Fatal("the survey found no host")
@@ -134,12 +129,33 @@ func rig(name string, faults ...string) func(t *testing.T) *drivertest.Rig {
 			},
 			Broken:   func() []string { return b.Ledger().Violations },
 			Sessions: func() int { return b.Ledger().SessionsOpen },
+			Faults:   func() map[string]int { return b.Ledger().FaultsFired },
 		}
 	}
 }
 
-func survey(t *testing.T, d *bmc.Driver) rack.Device {
+// driver opens a driver of the rack's one node.
+func driver(t *testing.T, r *sim.Rack, images map[string][]byte) *bmc.Driver {
 	t.Helper()
+	b := r.Bindings()[0]
+	d, err := bmc.Open(t.Context(), bmc.Endpoint{URL: b.URL, System: b.System, Dial: r.DialContext,
+		Trust: redfish.Trust{PinSHA256: b.PinSHA256},
+		Login: func(context.Context) (string, string, error) {
+			user, pass := r.Credentials(node)
+			return user, pass, nil
+		}}, bmc.Options{Images: func(file string) (io.ReaderAt, int64, error) {
+		return bytes.NewReader(images[file]), int64(len(images[file])), nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// survey reads a rack without faults.
+func survey(t *testing.T, r *sim.Rack) rack.Device {
+	t.Helper()
+	d := driver(t, r, nil)
 	dev, gaps, err := d.Survey(t.Context(), inventory.Options{})
 	if err != nil || len(gaps) > 0 {
 		t.Fatalf("survey: %v, gaps %v", err, gaps)
