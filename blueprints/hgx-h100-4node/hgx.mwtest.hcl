@@ -4,7 +4,7 @@ run "four nodes of eight GPUs" {
     message   = "There are not 32 GPUs."
   }
   assert {
-    condition = node.gpu["a01-n4"].at.u == 27
+    condition = node.gpu["a01-n4"].u == 27
     message   = "The fourth node is not at U27."
   }
 }
@@ -14,7 +14,7 @@ run "another profile" {
     bios_profile = "virtualisation"
   }
   assert {
-    condition = node.gpu["a01-n1"].bios.attributes.IntelVirtualizationTechnology_3C6F == "Enable"
+    condition = design.nodes[0].bios.attributes.IntelVirtualizationTechnology_3C6F.value == "Enable"
     message   = "The profile was not taken."
   }
 }

@@ -7,11 +7,11 @@ run "a node of each dialect" {
 
 run "settings come from the profile and the node" {
   assert {
-    condition = node.dell.bios.attributes.SysProfile == "PerfPerWattOptimizedOs"
+    condition = one([for n in design.nodes : n if n.name == "dell"]).bios.attributes.SysProfile.value == "PerfPerWattOptimizedOs"
     message   = "SysProfile of the service node is not that of its profile."
   }
   assert {
-    condition = node.dell.bios.attributes.AcPwrRcvryUserDelay == 240
+    condition = one([for n in design.nodes : n if n.name == "dell"]).bios.attributes.AcPwrRcvryUserDelay.value == 240
     message   = "The attribute written on the node is lost."
   }
 }
@@ -21,7 +21,7 @@ run "another country, another policy" {
     country = "JP"
   }
   assert {
-    condition = region.home.policy.key == "jp.baseline" && site.lab.country == "JP"
+    condition = one(design.regions).policy == "jp.baseline" && site.lab.country == "JP"
     message   = "The policy does not follow the country."
   }
 }

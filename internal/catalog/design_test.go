@@ -57,3 +57,33 @@ func TestDesignGolden(t *testing.T) {
 		}
 	}
 }
+
+// TestBlueprintTests runs the tests that ship with each blueprint. What asks for a bring-up is pending here: the engine does it.
+func TestBlueprintTests(t *testing.T) {
+	c := load(t)
+	for _, name := range c.BlueprintNames() {
+		bp, _ := blueprint.Parse(c.Blueprints[name])
+		ran, pending := 0, 0
+		for file, src := range c.Blueprints[name] {
+			if !strings.HasSuffix(file, blueprint.TestSuffix) {
+				continue
+			}
+			tests, diags := blueprint.ParseTests(file, src)
+			if diags.HasErrors() {
+				t.Errorf("%s: %v", name, diags.Err())
+			}
+			for _, r := range blueprint.RunTests(bp, tests, blueprint.Options{Catalog: c, Now: goldenDay}) {
+				ran++
+				if r.Pending {
+					pending++
+				}
+				if !r.Passed && !r.Pending {
+					t.Errorf("%s, run %q: %v", name, r.Name, r.Diags)
+				}
+			}
+		}
+		if ran < 3 || pending != 1 {
+			t.Errorf("%s: %d runs, %d of them with a bring-up; want three or more, and one", name, ran, pending)
+		}
+	}
+}
