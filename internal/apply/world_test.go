@@ -41,6 +41,7 @@ type fakeRack struct {
 	effects    int
 	opened     int
 	closed     int
+	quiet      bool // nothing goes wrong
 	frozen     bool // the journal cannot be written any more: no side effect may follow
 }
 
@@ -92,6 +93,8 @@ type nodeFault struct {
 	badFlash  string // component whose first flash fails at its end
 	safety    bool   // a leak
 	transient int    // percent of looks that fail
+	// unreachable: its BMC has no power
+	unreachable bool
 }
 
 // roll decides something about a node, the same way for the same seed whatever else goes on: a number below n.
@@ -112,7 +115,7 @@ func roll(seed uint64, what string, mod int) int {
 
 // newFakeRack makes a rack of the seed and a plan for it. special names the story to tell; "" picks faults that end.
 func newFakeRack(seed uint64, special string) *fakeRack {
-	w := &fakeRack{seed: seed, nodes: map[string]*fakeNode{}}
+	w := &fakeRack{seed: seed, nodes: map[string]*fakeNode{}, quiet: special == "quiet"}
 	count := 2 + roll(seed, "nodes", 3)
 	if special == "crowd" || special == "recipe" {
 		count = 8
@@ -159,6 +162,8 @@ func (w *fakeRack) faults(i, count int, special string) nodeFault {
 	}
 	last := i == count-1
 	switch special {
+	case "quiet":
+		return nodeFault{}
 	case "auth":
 		f.auth = last
 	case "moved":
@@ -282,7 +287,10 @@ func (p *fakeProcess) open(_ context.Context, name string) (Driver, func(), erro
 		}
 		return nil, nil, step.Fail(step.Auth, errors.New("the BMC refuses the password"), "Set the right password.")
 	}
-	if n.roll("connect", 10) == 0 && n.count["connect faults"] < 2 {
+	if n.fault.unreachable {
+		return nil, nil, step.Fail(step.Unreachable, errors.New("no route to host"), "See that it has power.")
+	}
+	if !w.quiet && n.roll("connect", 10) == 0 && n.count["connect faults"] < 2 {
 		n.count["connect faults"]++
 		return nil, nil, step.Fail(step.Unreachable, errors.New("no route to host"), "")
 	}

@@ -207,7 +207,7 @@ func (n *fakeNode) actFault(s step.Step) string {
 	if s.Kind == step.BIOS && n.fault.deaf || s.Kind == step.Firmware && n.fault.badFlash == s.Args.Component {
 		budget = 1
 	}
-	if n.count[string(s.ID)+" faults"] >= budget {
+	if n.w.quiet || n.count[string(s.ID)+" faults"] >= budget {
 		return ""
 	}
 	for _, f := range []string{"early", "refused", "cut"} {
