@@ -17,7 +17,7 @@ type system struct {
 	shelf *storage
 	nics  []rack.NIC
 	bare  []rack.NIC // ports that tell no MAC
-	board bool // it can neither be reset nor booted: a part that calls itself a system
+	board bool       // it can neither be reset nor booted: a part that calls itself a system
 }
 
 const bytesPerGiB = 1 << 30

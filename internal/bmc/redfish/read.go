@@ -136,7 +136,7 @@ func (c *Client) read(ctx context.Context, q call, send sender) (a answer, at st
 			if again = cuts < c.health.allow(cutRetries); again {
 				cuts++
 			}
-		case a.status == http.StatusOK && halfBody(a.body) && bad == 0:
+		case a.status == http.StatusOK && bad == 0 && a.cutShort():
 			bad, again = 1, true
 		default:
 			c.health.good()
@@ -169,15 +169,22 @@ func redirected(status int) bool {
 	return false
 }
 
-// halfBody tells whether a body looks like JSON that was cut off.
-func halfBody(b []byte) bool {
-	b = bytes.TrimSpace(b)
-	if len(b) == 0 || b[0] != '{' {
+// decoded reads the body, once.
+func (a *answer) decoded() (Object, error) {
+	if !a.read {
+		a.obj, a.objErr = decodeObject(a.body)
+		a.read = true
+	}
+	return a.obj, a.objErr
+}
+
+// cutShort tells whether a body looks like a JSON object that was cut off.
+func (a *answer) cutShort() bool {
+	if b := bytes.TrimSpace(a.body); len(b) == 0 || b[0] != '{' {
 		return false
 	}
-	var syntax *json.SyntaxError
-	_, err := decodeObject(b)
-	return errors.As(err, &syntax) && syntax.Offset >= int64(len(b))
+	_, err := a.decoded()
+	return errors.Is(err, errCut)
 }
 
 // wait obeys Retry-After, else backs off: 1, 2, 4 … 30 s, spread by the jitter.
@@ -229,7 +236,7 @@ func (h *health) bad(err error) {
 
 // resource decodes a good answer.
 func (c *Client) resource(asked, at string, a answer) (*Resource, error) {
-	o, err := decodeObject(a.body)
+	o, err := a.decoded()
 	if err != nil {
 		e := &Error{Kind: Malformed, Method: http.MethodGet, URI: at, Status: a.status, Message: describeBody(a), Err: err}
 		if errors.Is(err, errTooDeep) {
@@ -306,81 +313,4 @@ func shorten(s string, n int) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:n], "") + "…"
-}
-
-var (
-	errTooDeep = fmt.Errorf("nested more than %d deep", maxDepth)
-	errNoObj   = errors.New("not a JSON object")
-)
-
-// decodeObject reads one JSON object: numbers kept as text, depth bounded, nothing after it but space.
-func decodeObject(b []byte) (Object, error) {
-	if err := checkDepth(b); err != nil {
-		return nil, err
-	}
-	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))))
-	d.UseNumber()
-	var o Object
-	if err := d.Decode(&o); err != nil {
-		var wrong *json.UnmarshalTypeError
-		if errors.As(err, &wrong) {
-			return nil, errNoObj
-		}
-		return nil, endOf(err, b)
-	}
-	if o == nil {
-		return nil, errNoObj
-	}
-	if d.More() {
-		return nil, errors.New("more than one JSON value")
-	}
-	return o, nil
-}
-
-// endOf makes the decoder's "unexpected EOF" a syntax error at the end, as it is.
-func endOf(err error, b []byte) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
-		return err
-	}
-	return &endError{err: err, at: int64(len(b))}
-}
-
-type endError struct {
-	err error
-	at  int64
-}
-
-func (e *endError) Error() string { return e.err.Error() }
-
-// As lets halfBody see where the text ends.
-func (e *endError) As(target any) bool {
-	s, ok := target.(**json.SyntaxError)
-	if ok {
-		*s = &json.SyntaxError{Offset: e.at}
-	}
-	return ok
-}
-
-// checkDepth bounds nesting before the decoder recurses.
-func checkDepth(b []byte) error {
-	depth, inText, escaped := 0, false, false
-	for _, c := range b {
-		switch {
-		case escaped:
-			escaped = false
-		case inText:
-			escaped = c == '\\'
-			inText = c != '"'
-		case c == '"':
-			inText = true
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return errTooDeep
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return nil
 }

@@ -175,6 +175,10 @@ type answer struct {
 	header http.Header
 	body   []byte
 	took   time.Duration
+
+	read   bool // the body was decoded: see decoded
+	obj    Object
+	objErr error
 }
 
 // once sends one request and reads the whole answer. sent tells whether the BMC may have seen the request, also on error.
