@@ -82,7 +82,8 @@ func blueprintSummary(cat catalog.Catalog, name string) string {
 	if bp == nil || diags.HasErrors() {
 		return ""
 	}
-	return strings.TrimSpace(bp.Meta.Version + "  " + bp.Meta.Summary)
+	d, _ := blueprint.Resolve(bp, blueprint.Options{Catalog: cat})
+	return strings.TrimSpace(d.Blueprint.Version + "  " + d.Blueprint.Summary)
 }
 
 func newValidate(a *app) *cobra.Command {
@@ -232,16 +233,21 @@ func newExplain(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			e, ok := blueprint.Explain(w.Design, args[0])
+			e, near, ok := blueprint.Explain(w.Design, args[0])
 			if !ok {
-				return fmt.Errorf("nothing has the address %s%s", args[0], diag.DidYouMean(args[0], blueprint.Addresses(w.Design)))
+				hint := ""
+				if len(near) > 0 {
+					hint = "; near are " + strings.Join(near, ", ")
+				}
+				return fmt.Errorf("nothing has the address %s%s", args[0], hint)
 			}
 			if a.json {
 				return a.printJSON(e)
 			}
 			a.printf("%s\n", e.Address)
 			for _, l := range e.Leaves {
-				a.printf("  %-44s = %-24s %s\n", l.Path, l.Value, l.From)
+				from := strings.TrimSpace(strings.Join([]string{l.Source, l.Detail, l.Origin.Short()}, " "))
+				a.printf("  %-44s = %-24s %s\n", l.Path, l.Value, from)
 			}
 			return nil
 		},
@@ -269,11 +275,11 @@ second plan that must be empty.` + codes(exitDone, exitError),
 			failed := 0
 			results := w.RunTests()
 			for i, r := range results {
-				if r.Pending && !noBringUp && !r.Failed() {
+				if r.Pending && !noBringUp {
 					results[i] = w.BringUp(c.Context(), r)
 				}
 				r = results[i]
-				if r.Failed() {
+				if !r.Passed && !r.Pending {
 					failed++
 				}
 				if !a.json {
@@ -301,13 +307,13 @@ second plan that must be empty.` + codes(exitDone, exitError),
 func (a *app) showTest(r blueprint.TestResult, sources map[string][]byte) {
 	word := "✓"
 	switch {
-	case r.Failed():
-		word = "✗"
 	case r.Pending:
 		word = "- not brought up:"
+	case !r.Passed:
+		word = "✗"
 	}
 	a.printf("%s %s\n", word, r.Name)
-	if len(r.Diagnostics) > 0 {
-		_ = diag.Render(a.Err, r.Diagnostics, diag.RenderOptions{Sources: sources, Color: a.color})
+	if len(r.Diags) > 0 {
+		_ = diag.Render(a.Err, r.Diags, diag.RenderOptions{Sources: sources, Color: a.color})
 	}
 }

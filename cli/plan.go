@@ -18,7 +18,7 @@ func newPlan(a *app) *cobra.Command {
 		Use: "plan [DIR]", GroupID: "rack", Short: "Show what would change, how often what is reset, how long it takes, what needs hands",
 		Long: `Plan reads every node and shows what would have to change so that the rack is as the blueprint says. It changes nothing.
 With -out the plan is kept; metalwright apply FILE does exactly that plan, or refuses when a device has moved meanwhile.` +
-			codes(exitDone, exitError, exitChanges, exitInterrupted) + "\n\nCode 2 is returned only with --detailed-exitcode.",
+			codes(exitDone, exitError, exitChanges, exitStopped, exitInterrupted) + "\n\nCode 2 is returned only with --detailed-exitcode.",
 		Example: "  metalwright plan\n  metalwright plan lab -out lab.plan\n  metalwright plan --json --detailed-exitcode",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -58,6 +58,8 @@ With -out the plan is kept; metalwright apply FILE does exactly that plan, or re
 // planCode says by exit code how a plan stands: what waits, is blocked or unreadable is an error, as nothing is silent.
 func planCode(p plan.Plan, detailed bool) error {
 	switch {
+	case len(p.Report.Unreadable) > 0:
+		return withCode(exitStopped, errors.New("not every node could be read"))
 	case detailed && !p.Empty():
 		return withCode(exitChanges, nil)
 	case p.Empty() && !p.Report.Clean():

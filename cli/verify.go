@@ -16,7 +16,7 @@ func newVerify(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "verify [DIR]", GroupID: "rack", Short: "Read everything again: finished means that a new plan is empty",
 		Long: `Verify reads every node, plans, and holds the acceptance blocks against what was read. It changes nothing. Differences from the
-design are drift.` + codes(exitDone, exitError, exitChanges, exitInterrupted),
+design are drift.` + codes(exitDone, exitError, exitChanges, exitStopped, exitInterrupted),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			w, err := a.load(&f, args)
@@ -54,6 +54,9 @@ design are drift.` + codes(exitDone, exitError, exitChanges, exitInterrupted),
 }
 
 func verifyCode(p plan.Plan, accepted []engine.AcceptanceResult) error {
+	if len(p.Report.Unreadable) > 0 {
+		return withCode(exitStopped, errors.New("not every node could be read"))
+	}
 	if !p.Empty() {
 		return withCode(exitChanges, nil)
 	}

@@ -38,9 +38,9 @@ func (v *view) event(e apply.Event) {
 	switch {
 	case v.a.json:
 		_ = v.a.event(struct {
-			Format int    `json:"format"`
-			Event  string `json:"event"`
-			apply.Event
+			Format   int         `json:"format"`
+			Event    string      `json:"event"`
+			Progress apply.Event `json:"progress"`
 		}{1, "progress", e})
 	case v.a.tty:
 		v.live(e)

@@ -26,8 +26,8 @@ import (
 
 // The files of a blueprint's folder that the engine knows by name.
 const (
-	BindingsFile = "site.bind.hcl"
-	LockFile     = "metalwright.lock.hcl"
+	BindingsFile = blueprint.BindingsFile
+	LockFile     = blueprint.LockFile
 	StateDir     = ".metalwright" // journal, leases, keys, runs
 )
 
@@ -175,7 +175,7 @@ func (w *Workspace) uses(ref blueprint.UseRef) (map[string][]byte, error) {
 func (w *Workspace) loadTests(files map[string][]byte) diag.List {
 	var diags diag.List
 	for name, text := range files {
-		if strings.HasSuffix(name, ".mwtest.hcl") {
+		if strings.HasSuffix(name, blueprint.TestSuffix) {
 			tests, more := blueprint.ParseTests(name, text)
 			w.Tests = append(w.Tests, tests...)
 			diags = append(diags, more...)
@@ -195,20 +195,11 @@ func (w *Workspace) loadBindings(files map[string][]byte) diag.List {
 	w.Bindings = map[string]rack.Binding{}
 	for _, b := range list {
 		w.Bindings[b.Node] = b
-		if _, ok := w.Design.Node(b.Node); !ok && len(w.Design.Nodes) > 0 {
-			diags = append(diags, diag.Diagnostic{Severity: diag.Warning, Summary: "Binding of an unknown node", Detail: fmt.Sprintf(
-				"%s binds %q, and no node of the blueprint has that name.%s", BindingsFile, b.Node, diag.DidYouMean(b.Node, nodeNames(w.Design)))})
-		}
+	}
+	if len(w.Design.Nodes) > 0 {
+		diags = append(diags, blueprint.CheckBindings(w.Design, list)...)
 	}
 	return diags
-}
-
-func nodeNames(d rack.Design) []string {
-	var out []string
-	for _, n := range d.Nodes {
-		out = append(out, n.Name)
-	}
-	return out
 }
 
 // RunTests runs the *.mwtest.hcl files of the blueprint against its Design.

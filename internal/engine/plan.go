@@ -13,8 +13,9 @@ import (
 
 // SurveyOptions narrow a survey.
 type SurveyOptions struct {
-	Only     []string              // node names; empty = all
-	Progress func(done, total int) // nil = none
+	Only       []string              // node names; empty = all
+	Progress   func(done, total int) // nil = none
+	Registries bool                  // decode BIOS registries too, where the Design has a say about the BIOS
 }
 
 // Survey reads every node of the Design, and says as a gap what could not be read. It changes nothing.
@@ -25,13 +26,14 @@ func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observat
 			continue
 		}
 		targets = append(targets, survey.Target{Address: string(n.Address), Node: n.Name, Endpoint: w.Bindings[n.Name].URL,
-			Open: func(ctx context.Context) (survey.Reader, error) { return w.reader(ctx, n) }})
+			Open: func(ctx context.Context) (survey.Reader, error) { return w.reader(ctx, n, opt.Registries) }})
 	}
 	return survey.Run(ctx, targets, survey.Options{Progress: opt.Progress})
 }
 
 // Plan surveys and plans. The observation it rests on comes with it.
 func (w *Workspace) Plan(ctx context.Context, opt SurveyOptions) (plan.Plan, rack.Observation) {
+	opt.Registries = true
 	o := w.Survey(ctx, opt)
 	p, _ := plan.Build(w.Design, o, plan.Options{Only: opt.Only, Now: w.opt.Now})
 	return p, o
@@ -118,7 +120,7 @@ func short(n rack.Node, a rack.Acceptance, o rack.Observation) string {
 
 // PlanDestroy surveys and plans what on_destroy asks for.
 func (w *Workspace) PlanDestroy(ctx context.Context) (plan.Plan, rack.Observation) {
-	o := w.Survey(ctx, SurveyOptions{})
+	o := w.Survey(ctx, SurveyOptions{Registries: true})
 	p, _ := plan.Destroy(w.Design, o, plan.Options{Now: w.opt.Now})
 	return p, o
 }

@@ -37,13 +37,13 @@ func (r reader) Read(ctx context.Context) (rack.Device, []rack.Gap, error) {
 	return r.Survey(ctx, inventory.Options{Registries: r.registries})
 }
 
-// reader opens the reader of one node. The BIOS registry is read where the Design has something to say about the BIOS.
-func (w *Workspace) reader(ctx context.Context, n rack.Node) (survey.Reader, error) {
+// reader opens the reader of one node.
+func (w *Workspace) reader(ctx context.Context, n rack.Node, registries bool) (survey.Reader, error) {
 	d, err := w.driver(ctx, n.Name)
 	if err != nil {
 		return nil, err
 	}
-	return reader{d, n.BIOS != nil}, nil
+	return reader{d, registries && n.BIOS != nil}, nil
 }
 
 func (w *Workspace) endpoint(node string) (bmc.Endpoint, error) {

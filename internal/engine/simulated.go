@@ -3,8 +3,12 @@ package engine
 import (
 	"net"
 	"net/url"
+	"strings"
 
+	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/secret"
+	"github.com/metalwright/metalwright/internal/sim"
 )
 
 // simFile is what `metalwright sim up` leaves in the state folder while it runs.
@@ -48,4 +52,28 @@ func (w *Workspace) pace() float64 {
 		return 1
 	}
 	return max(w.sim.Speed, 1)
+}
+
+// simResolver resolves the references that a simulator's bindings carry, from its own mouth.
+func simResolver(r *sim.Rack) *secret.Resolver {
+	return secret.NewResolver(secret.Options{LookupEnv: func(name string) (string, bool) {
+		for _, node := range r.Nodes() {
+			if sim.CredentialRef(node) == rack.SecretRef("env:"+name) {
+				_, pass := r.Credentials(node)
+				return pass, true
+			}
+		}
+		return "", false
+	}})
+}
+
+// notes joins the lines of reports.
+func notes(lists ...[]plan.Note) string {
+	var out []string
+	for _, l := range lists {
+		for _, n := range l {
+			out = append(out, strings.TrimSpace(n.Node+" "+n.Summary+". "+n.Detail))
+		}
+	}
+	return strings.Join(out, " ")
 }
