@@ -216,12 +216,13 @@ func (rd *reader) acceptance(in *instance) {
 		if !ok {
 			continue
 		}
-		if !v.IsWhollyKnown() {
+		raw, known, ok := rd.json(v, name)
+		if !known {
 			rd.warnf(rd.at(name), "Not checked", "The threshold %q is unknown: the catalog has no number for it. Give one, with its source "+
 				"in a comment.", name)
 			continue
 		}
-		if raw, ok := rd.json(v, name); ok {
+		if ok {
 			if e.Thresholds == nil {
 				e.Thresholds = map[string]json.RawMessage{}
 			}
@@ -295,25 +296,26 @@ func (r *resolver) runCheck(in *instance) {
 	}
 	rd := newReader(in)
 	s := &scope{m: in.m, phase: summed}
-	passed, decided := true, true
+	worst := passed
 	for _, pair := range rd.asserts() {
 		var text hcl.Expression
 		if pair[1] != nil {
 			text = pair[1]
 		}
-		errs := len(r.diags)
-		ok, known := s.assertion(pair[0], text, func(message string) {
+		v := s.assertion(pair[0], text, func(message string) {
 			e.Message = message
 			r.find(finding{rule: "check." + in.name, about: []rack.Address{in.address}, at: diag.At(pair[0].Range()), detail: message,
 				summary: "Check failed", warning: e.Severity == "warning"})
 		})
-		if !known && len(r.diags) == errs && !r.diags.HasErrors() {
+		if v == undecided {
 			rd.warnf(pair[0].Range(), "Not checked", "A number that the check needs is unknown.")
 		}
-		passed, decided = passed && ok, decided && known
+		if v == failed || v != passed && worst == passed {
+			worst = v
+		}
 	}
-	if decided || !passed && e.Message != "" {
-		e.Passed = &passed
+	if ok := worst == passed; ok || worst == failed {
+		e.Passed = &ok
 	}
 }
 

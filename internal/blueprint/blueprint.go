@@ -40,6 +40,7 @@ type Blueprint struct {
 	locals    map[string]*hclsyntax.Attribute
 	byKind    map[string]map[string]*block // kind → name
 	meta      *block                       // the blueprint block, or nil
+	broken    bool                         // some text did not parse, so that values may be missing
 }
 
 // Sources gives the text by file name, for snippets.
@@ -90,10 +91,10 @@ type UseRef struct {
 const (
 	maxFileBytes      = 1 << 20
 	maxFiles          = 256
-	maxNesting        = 64        // brackets; the HCL parser and evaluator recurse
-	maxSegment        = 2000      // tokens of one expression at one level; operators recurse to the left
-	maxInstances      = 20_000    // of all blocks together
-	maxIterations     = 2_000_000 // of all for expressions together
+	maxNesting        = 64      // brackets; the HCL parser and evaluator recurse
+	maxSegment        = 2000    // tokens of one expression at one level; operators recurse to the left
+	maxInstances      = 20_000  // of all blocks together
+	maxIterations     = 500_000 // of all for expressions together: about two seconds of work
 	maxValueElements  = 200_000
 	maxStringBytes    = 1 << 20
 	maxUseDepth       = 8
@@ -151,6 +152,7 @@ func errorAt(r hcl.Range, summary, format string, args ...any) diag.Diagnostic {
 func (p *parser) file(name string, src []byte) *hclsyntax.Body {
 	body, diags := parseBody(name, src)
 	p.diags = append(p.diags, diags...)
+	p.bp.broken = p.bp.broken || diags.HasErrors()
 	return body
 }
 
@@ -302,6 +304,15 @@ func (p *parser) enter(b *hclsyntax.Block, spec *blockSpec) {
 	case "variable":
 		p.bp.variables[x.name] = p.variable(x)
 	}
+}
+
+// sentence ends a text with a full stop unless it ends already.
+func sentence(format string, args ...any) string {
+	s := fmt.Sprintf(format, args...)
+	if strings.HasSuffix(s, "?") || strings.HasSuffix(s, ".") {
+		return s
+	}
+	return s + "."
 }
 
 // orKnown is a "did you mean", or the list of known names when none is near.

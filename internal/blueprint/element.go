@@ -1,6 +1,7 @@
 package blueprint
 
 import (
+	"fmt"
 	"maps"
 	"net/netip"
 	"net/url"
@@ -66,8 +67,11 @@ func (in *instance) link(name string, to *instance) {
 func (rd *reader) country(name string, valid func(string) bool) string {
 	s, ok := rd.str(name, name)
 	if ok && !valid(s) {
-		rd.errorf(rd.at(name), "Unknown jurisdiction", "%q is not an ISO 3166-1 code of two capital letters.%s", s,
-			diag.DidYouMean(strings.ToUpper(s), append(residency.Jurisdictions(), strings.ToUpper(s)+" ")))
+		near := diag.DidYouMean(s, residency.Jurisdictions())
+		if up := strings.ToUpper(s); valid(up) {
+			near = fmt.Sprintf(" Did you mean %q?", up)
+		}
+		rd.errorf(rd.at(name), "Unknown jurisdiction", "%q is not an ISO 3166-1 code of two capital letters.%s", s, near)
 		return ""
 	}
 	return s

@@ -66,6 +66,9 @@ func (s *scope) eval(expr hcl.Expression) cty.Value {
 	if diags.HasErrors() {
 		return poisoned
 	}
+	if s.m.bp.broken && !val.IsKnown() && val.Type() == cty.DynamicPseudoType {
+		return poisoned // a hole in text that did not parse
+	}
 	if tooLarge(val) {
 		s.m.r.errorf(expr.Range(), "Value too large", "The value has more than %d elements or %d bytes of text.", maxValueElements,
 			maxStringBytes)
@@ -303,26 +306,36 @@ func traversalText(t hcl.Traversal) string {
 	return b.String()
 }
 
+// verdict is how a condition came out.
+type verdict uint8
+
+const (
+	undecided verdict = iota // a number that it needs is unknown
+	passed
+	failed
+	broken // it could not be evaluated, which was reported
+)
+
 // assertion evaluates a condition and calls fail with the message when it is false.
-func (s *scope) assertion(cond, text hcl.Expression, fail func(message string)) (passed, known bool) {
+func (s *scope) assertion(cond, text hcl.Expression, fail func(message string)) verdict {
 	v := s.eval(cond)
 	if isPoisoned(v) {
-		return false, false
+		return broken
 	}
 	v, _ = v.UnmarkDeep()
 	v, err := convert.Convert(v, cty.Bool)
 	if err != nil || v.IsNull() {
 		s.m.r.errorf(cond.Range(), "Wrong type", "A condition is true or false.")
-		return false, false
+		return broken
 	}
 	if !v.IsKnown() {
-		return false, false
+		return undecided
 	}
 	if v.True() {
-		return true, true
+		return passed
 	}
 	fail(s.message(text))
-	return false, true
+	return failed
 }
 
 // message evaluates a message. One that cannot be evaluated or is sensitive is replaced, never shown.

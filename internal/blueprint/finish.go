@@ -190,15 +190,18 @@ func (r *resolver) outputs(root *module) {
 			continue
 		}
 		at := root.bp.byKind["output"][name].syn.Body.Attributes["value"].Expr.Range()
-		if !v.IsWhollyKnown() {
+		c := converter{r: r}
+		x, ok := c.plain(v, 0)
+		switch {
+		case !ok:
+			r.errorf(at, "Wrong type", "A value of type %s cannot be an output.", c.wrong.FriendlyName())
+			continue
+		case c.unknown:
 			r.warnf(at, "Value not known", "Output %q depends on a number that the catalog does not have; it is left out.", name)
 			continue
 		}
-		x, ok := plainValue(v, 0, func(a rack.Address) bool { return r.registry[a] != nil }, func(t cty.Type) {
-			r.errorf(at, "Wrong type", "A value of type %s cannot be an output.", t.FriendlyName())
-		})
 		raw, err := json.Marshal(x)
-		if !ok || err != nil {
+		if err != nil {
 			continue
 		}
 		if r.design.Outputs == nil {

@@ -167,11 +167,10 @@ func (r *resolver) assertAll(root *module, t Test) diag.List {
 			text = pair[1]
 		}
 		at := pair[0].Range()
-		before := len(r.diags)
-		passed, known := s.assertion(pair[0], text, func(message string) {
+		v := s.assertion(pair[0], text, func(message string) {
 			r.errorf(at, "Test failed", "run %q: %s", t.Name, message)
 		})
-		if !passed && !known && len(r.diags) == before {
+		if v == undecided {
 			r.errorf(at, "Test not decided", "run %q: a number that the condition needs is unknown.", t.Name)
 		}
 	}

@@ -206,7 +206,7 @@ func (rd *reader) number(name, leaf string, d *dimension) (float64, bool) {
 	if v.Type() == cty.String && d != nil {
 		f, err := d.parse(v.AsString())
 		if err != nil {
-			rd.errorf(rd.at(name), "Wrong quantity", "%q: %s.", name, err)
+			rd.errorf(rd.at(name), "Wrong quantity", "%s", sentence("%q: %s", name, err))
 			return 0, false
 		}
 		rd.note(leaf, name)
@@ -248,7 +248,7 @@ func (rd *reader) size(name, leaf string) (int64, bool) {
 		err = fmt.Errorf("%q is too large", v.AsString())
 	}
 	if err != nil {
-		rd.errorf(rd.at(name), "Wrong quantity", "%q: %s.", name, err)
+		rd.errorf(rd.at(name), "Wrong quantity", "%s", sentence("%q: %s", name, err))
 		return 0, false
 	}
 	rd.note(leaf, name)

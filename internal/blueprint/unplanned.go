@@ -112,7 +112,11 @@ func (rd *reader) values(body *hclsyntax.Body, spec *blockSpec, path string) map
 		if !ok {
 			continue
 		}
-		if x, ok := one.plain(v, a.Expr.Range(), 0); ok {
+		x, known, ok := one.plain(v, a.Expr.Range())
+		if !known {
+			rd.warnf(a.Expr.Range(), "Value not known", "%q depends on a number that the catalog does not have; it is null here.", a.Name)
+		}
+		if ok {
 			out[a.Name] = x
 			one.note(a.Name, a.Name)
 		}
@@ -142,41 +146,50 @@ func (rd *reader) values(body *hclsyntax.Body, spec *blockSpec, path string) map
 	return out
 }
 
-// json writes a value as JSON; references become addresses, secrets their references.
-func (rd *reader) json(v cty.Value, name string) (json.RawMessage, bool) {
-	x, ok := rd.plain(v, rd.at(name), 0)
+// json writes a value as JSON; references become addresses, secrets their references. known is false when something in it
+// is not known.
+func (rd *reader) json(v cty.Value, name string) (raw json.RawMessage, known, ok bool) {
+	x, known, ok := rd.plain(v, rd.at(name))
 	if !ok {
-		return nil, false
+		return nil, known, false
 	}
 	raw, err := json.Marshal(x)
-	return raw, err == nil
+	return raw, known, err == nil
 }
 
 // plain converts a value to what encoding/json writes. References are remembered as edges of the instance.
-func (rd *reader) plain(v cty.Value, at hcl.Range, depth int) (any, bool) {
-	return plainValue(v, depth, func(a rack.Address) bool {
-		to := rd.s.m.r.registry[a]
-		if to != nil && rd.in != nil && to != rd.in {
+func (rd *reader) plain(v cty.Value, at hcl.Range) (x any, known, ok bool) {
+	c := converter{r: rd.s.m.r, edge: func(a rack.Address) {
+		if rd.in != nil && a != rd.in.address {
 			rd.in.refs = append(rd.in.refs, a)
 		}
-		return to != nil
-	}, func(t cty.Type) {
-		rd.errorf(at, "Wrong type", "A value of type %s cannot be kept in the design.", t.FriendlyName())
-	})
+	}}
+	x, ok = c.plain(v, 0)
+	if !ok {
+		rd.errorf(at, "Wrong type", "A value of type %s cannot be kept in the design.", c.wrong.FriendlyName())
+	}
+	return x, !c.unknown, ok
 }
 
-// plainValue converts without marks. Objects that known calls an element become its address, and values of the catalog their
-// name. What is unknown is null.
-func plainValue(v cty.Value, depth int, known func(rack.Address) bool, wrong func(cty.Type)) (any, bool) {
+// A converter makes plain data of values: references to elements become addresses, values of the catalog their names.
+type converter struct {
+	r       *resolver
+	edge    func(rack.Address) // told of every reference; may be nil
+	unknown bool               // something was not known; it became null
+	wrong   cty.Type           // what could not be converted
+}
+
+func (c *converter) plain(v cty.Value, depth int) (any, bool) {
 	v, _ = v.Unmark()
-	if v.IsNull() || !v.IsKnown() {
+	if !v.IsKnown() {
+		c.unknown = true
+		return nil, true
+	}
+	if v.IsNull() {
 		return nil, true
 	}
 	t := v.Type()
 	switch {
-	case depth > maxNesting:
-		wrong(t)
-		return nil, false
 	case t == cty.String:
 		return v.AsString(), true
 	case t == cty.Bool:
@@ -185,43 +198,38 @@ func plainValue(v cty.Value, depth int, known func(rack.Address) bool, wrong fun
 		return json.Number(jsonNumber(v)), true
 	case t == secretType:
 		return string(*v.EncapsulatedValue().(*rack.SecretRef)), true
-	case t.IsCapsuleType():
-		wrong(t)
+	case t.IsCapsuleType() || depth > maxNesting:
+		c.wrong = t
 		return nil, false
 	}
-	if t.IsObjectType() {
-		if root, key := catalogRef(v); root != "" {
-			return root + "." + key, true
-		}
-		if t.HasAttribute("address") {
-			if s, ok := plainString(v.GetAttr("address")); ok && known(rack.Address(s)) {
-				return s, true
-			}
-		}
+	if root, key := catalogRef(v); root != "" {
+		return root + "." + key, true
 	}
-	if t.IsObjectType() || t.IsMapType() {
-		out := map[string]any{}
-		for it := v.ElementIterator(); it.Next(); {
-			k, e := it.Element()
-			x, ok := plainValue(e, depth+1, known, wrong)
-			if !ok {
-				return nil, false
-			}
-			k, _ = k.Unmark()
-			out[k.AsString()] = x
+	if in := c.r.instanceOf(v); in != nil {
+		if c.edge != nil {
+			c.edge(in.address)
 		}
-		return out, true
+		return string(in.address), true
 	}
-	out := []any{}
+	object := t.IsObjectType() || t.IsMapType()
+	fields, items := map[string]any{}, []any{}
 	for it := v.ElementIterator(); it.Next(); {
-		_, e := it.Element()
-		x, ok := plainValue(e, depth+1, known, wrong)
+		k, e := it.Element()
+		x, ok := c.plain(e, depth+1)
 		if !ok {
 			return nil, false
 		}
-		out = append(out, x)
+		if object {
+			k, _ = k.Unmark()
+			fields[k.AsString()] = x
+		} else {
+			items = append(items, x)
+		}
 	}
-	return out, true
+	if object {
+		return fields, true
+	}
+	return items, true
 }
 
 // jsonNumber writes a number so that it reads back as the same: whole ones without a point.

@@ -74,12 +74,12 @@ func Check(f Facts, profiles map[string]Profile, now time.Time) []Finding {
 		c.origins[p.Path] = p.Origin
 	}
 	for _, r := range f.Design.Regions {
-		if p, ok := profiles[r.Policy]; ok {
+		if p, ok := profiles[r.Policy]; ok && r.Jurisdiction != "" {
 			c.region(r, p)
 		}
 	}
 	for _, s := range f.Design.Sites {
-		if p, ok := c.profileOf(s); ok {
+		if p, ok := c.profileOf(s); ok && s.Country != "" {
 			c.site(s, p)
 		}
 	}
