@@ -88,9 +88,11 @@ func bareURL(s string) string {
 	return u.String()
 }
 
+// filled tells whether something is in a slot. Inserted alone is believed only where the slot says that it is connected: after
+// an eject it may stay (R23).
 func filled(slot redfish.Object) bool {
 	inserted, _ := slot.Bool("Inserted")
-	return inserted || slot.Str("Image") != ""
+	return slot.Str("Image") != "" || inserted && slot.Str("ConnectedVia") != "NotConnected"
 }
 
 func (d *Driver) checkMedia(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {

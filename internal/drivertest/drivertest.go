@@ -39,6 +39,7 @@ type Rig struct {
 	Open     func() Driver // a driver as a new process would open it
 	Cases    []Case
 	ResetOf  func(class step.Activation) step.Step
+	AuxCycle bool                  // it can cut its own standby power
 	Writes   func() int            // requests that may change the device, log-in and log-out not counted
 	Effects  func() map[string]int // what really happened: resets by class, images taken, volumes made …
 	Broken   func() []string       // what no careful driver does
@@ -75,6 +76,7 @@ func Run(t *testing.T, newRig func(t *testing.T) *Rig) {
 		})
 	}
 	t.Run("all at once", func(t *testing.T) { bubble(t, newRig, allAtOnce) })
+	t.Run("and back", func(t *testing.T) { bubble(t, newRig, andBack) })
 	t.Run("a reset that was cut is not made twice", func(t *testing.T) { bubble(t, newRig, resetCut) })
 }
 
@@ -296,6 +298,7 @@ func Converge(t *testing.T, newRig func(t *testing.T) *Rig, mostFlashes int) (st
 		d := r.Open()
 		b := &bringing{t: t, r: r, d: d}
 		b.everything(3)
+		b.back()
 		closing(t, d)
 		for what, n := range b.without(r.Effects()) {
 			if n > mostFlashes {
@@ -307,6 +310,61 @@ func Converge(t *testing.T, newRig func(t *testing.T) *Rig, mostFlashes int) (st
 		}
 	})
 	return struck
+}
+
+// andBack takes changes back, in the moments that BMCs like least.
+func andBack(t *testing.T, r *Rig) {
+	d := r.Open()
+	defer closing(t, d)
+	b := &bringing{t: t, r: r, d: d}
+	b.everything(1)
+	b.back()
+}
+
+// back takes back what everything made and can be taken back: power on right after off, settings while the host starts, media
+// out and in again, and standby power where it can be cut.
+func (b *bringing) back() {
+	b.t.Helper()
+	for _, c := range b.r.Cases {
+		if c.Step.Kind == step.Power {
+			b.until(c.Step, step.Done)
+			b.until(reverse(c.Step), step.Done)
+		}
+	}
+	for _, c := range b.r.Cases {
+		if c.Step.Kind == step.BIOS { // the host is starting now
+			s := reverse(c.Step)
+			b.until(s, step.Staged)
+			b.reset(c.Reset)
+			b.until(s, step.Done)
+			if c.Real() {
+				b.t.Errorf("%s is back (%s) and still as it was", c, b.last.Note)
+			}
+		}
+	}
+	for _, c := range b.r.Cases {
+		if c.Step.Kind == step.Media {
+			out := c.Step
+			out.ID += "-out"
+			out.Expect, out.Want = c.Step.Want, step.Facts{"image": "", "inserted": false}
+			b.until(out, step.Done)
+			delete(b.ops, c.Step.ID)
+			b.until(c.Step, step.Done)
+			if !c.Real() {
+				b.t.Errorf("%s is in again (%s) and not real", c, b.last.Note)
+			}
+		}
+	}
+	if b.r.AuxCycle {
+		b.reset(step.AuxCycle)
+	}
+}
+
+// reverse is the step that takes a step back.
+func reverse(s step.Step) step.Step {
+	s.ID += "-back"
+	s.Expect, s.Want = s.Want, s.Expect
+	return s
 }
 
 // everything makes all changes: class by class, weakest first, and what needs no reset at the end.
@@ -457,6 +515,10 @@ func (b *bringing) until(s step.Step, want step.Standing) {
 			}
 		case step.Moved:
 			b.t.Fatalf("%s moved: %s", s.ID, st.Note)
+		}
+		if s.Kind == step.Power {
+			time.Sleep(lookEvery / 5) // on right after off (R7, R14)
+			continue
 		}
 		time.Sleep(lookEvery)
 	}

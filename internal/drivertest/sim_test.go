@@ -117,7 +117,8 @@ func rig(name string, faults ...string) func(t *testing.T) *drivertest.Rig {
 				return step.Step{ID: step.ID("n1/900-" + class.String()), Node: node, Kind: step.Reset, Activation: class,
 					Args: step.Args{System: host.Path}, EstimatedS: 300}
 			},
-			Writes: func() int { return b.Ledger().Writes },
+			AuxCycle: dialects[name].aux,
+			Writes:   func() int { return b.Ledger().Writes },
 			Effects: func() map[string]int {
 				l := b.Ledger()
 				out := maps.Clone(l.Resets)
