@@ -265,7 +265,7 @@ func (n *node) act(s step.Step) error {
 	switch {
 	case err == nil:
 		return nil
-	case n.r.hard.Err() != nil:
+	case n.r.hard.Err() != nil || errors.Is(err, errLeft):
 		return errLeft
 	case n.again(step.ClassOf(err)):
 		p.lastErr = err
@@ -285,6 +285,11 @@ func (n *node) act(s step.Step) error {
 func (n *node) dispatched(s step.Step, op step.Op) error {
 	p := n.steps[s.ID]
 	op.Step = s.ID
+	if !op.Sent { // Act may have waited for minutes until the device was ready for it
+		if err := n.mayAct(); err != nil {
+			return err
+		}
+	}
 	if err := n.r.record(journal.Record{Kind: journal.Dispatched, Node: n.np.Name, Step: s.ID, Op: &op}); err != nil {
 		return err
 	}

@@ -39,6 +39,8 @@ type fakeRack struct {
 	violations []string
 	uploads    int
 	effects    int
+	recorded   int
+	affected   time.Time
 	opened     int
 	closed     int
 	quiet      bool // nothing goes wrong

@@ -185,6 +185,9 @@ func (d *fakeDriver) Act(ctx context.Context, s step.Step, record func(step.Op) 
 	if err := record(op); err != nil {
 		return err
 	}
+	n.w.mu.Lock()
+	n.w.recorded++
+	n.w.mu.Unlock()
 	if err := d.upload(ctx, s); err != nil {
 		return err
 	}
@@ -253,6 +256,7 @@ func (d *fakeDriver) affect(s step.Step, fault string) error {
 		return err
 	}
 	n.w.effects++
+	n.w.affected = time.Now()
 	if n.w.frozen {
 		n.w.violate("%s: %s was acted on after the journal could not be written", n.name, s.ID)
 	}
