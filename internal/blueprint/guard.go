@@ -16,6 +16,9 @@ import (
 // hugeNumber matches numbers whose decimal form would not fit in memory: an exponent of four digits or more.
 var hugeNumber = regexp.MustCompile(`(?i)[0-9.]e[+-]?0*[1-9][0-9]{3,}`)
 
+// hugeText is the same for a text that would be converted as a whole: a digest such as "be9e0791639" is none.
+var hugeText = regexp.MustCompile(`(?i)^[+-]?[0-9.]*e[+-]?0*[1-9][0-9]{3,}$`)
+
 // maxDigits bounds the digits of a number.
 const maxDigits = 512
 
@@ -59,7 +62,11 @@ func guard(name string, src []byte) diag.List {
 				top.count = 0
 			}
 		case hclsyntax.TokenQuotedLit, hclsyntax.TokenStringLit, hclsyntax.TokenNumberLit:
-			if hugeNumber.Match(t.Bytes) || t.Type == hclsyntax.TokenNumberLit && len(t.Bytes) > maxDigits {
+			huge := hugeText
+			if t.Type == hclsyntax.TokenNumberLit {
+				huge = hugeNumber
+			}
+			if huge.Match(t.Bytes) || t.Type == hclsyntax.TokenNumberLit && len(t.Bytes) > maxDigits {
 				return diag.List{errorAt(t.Range, "Number too large", "Numbers have at most three digits in their exponent and %d in all.",
 					maxDigits)}
 			}
