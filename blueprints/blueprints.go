@@ -7,7 +7,7 @@ import "embed"
 // FS is the catalog. Its top level is hardware, policies, images, recipes; every other folder is a blueprint that a person
 // can start from.
 //
-//go:embed hardware policies images recipes lab-1rack hgx-h100-4node
+//go:embed hardware policies images recipes lab-1rack hgx-h100-4node hgx-b200-air-4rack
 var FS embed.FS
 
 // Reserved are the top-level folders of FS that are no blueprint.

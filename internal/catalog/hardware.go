@@ -21,7 +21,7 @@ var dialects = []string{"idrac", "ilo", "supermicro", "xcc", "ami", "openbmc"}
 var innerBlocks = map[string][]string{
 	"identity": nil, "form": nil, "power": nil, "cpu": nil, "gpu": nil, "memory": nil, "rails": nil, "bmc": nil,
 	"leak": nil, "timing": nil, "no_merge": nil,
-	"nic": {"name"}, "disk": {"name"}, "component": {"name"}, "bios": {"profile"}, "holds": {"part"},
+	"nic": {"name"}, "disk": {"name"}, "component": {"name"}, "bios": {"profile"}, "holds": {"part"}, "units": {"count"},
 }
 
 var innerSpecs = map[string]blockSpec{
@@ -43,6 +43,8 @@ var innerSpecs = map[string]blockSpec{
 	"component": {"version": text, "activation": text, "flash_s": number},
 	"bios":      {"attributes": facts},
 	"holds":     {"count": number, "model": text},
+	"units": {"nodes": number, "leaf": number, "spine": number, "core": number, "node_cables": number,
+		"spine_cables": number},
 	"timing":    {"post_s": number, "bmc_reset_s": number, "aux_cycle_s": number},
 	"no_merge":  {"a": text, "b": text, "why": text},
 }
@@ -54,7 +56,8 @@ func DecodeHardware(file string, src []byte) ([]rack.Hardware, diag.List) {
 	if f == nil {
 		return nil, d.diags
 	}
-	kinds := map[string][]string{"server": {"name"}, "rack": {"name"}, "shelf": {"name"}, "switch": {"name"}}
+	kinds := map[string][]string{"server": {"name"}, "rack": {"name"}, "shelf": {"name"}, "switch": {"name"},
+		"fabric": {"name"}}
 	var out []rack.Hardware
 	for _, b := range d.blocks(f.Body, kinds) {
 		out = append(out, d.hardware(b))
@@ -137,8 +140,8 @@ func (e entryDecoder) inner(b *hcl.Block) {
 			AuxCycleS: v.whole("aux_cycle_s"), Source: source}
 	case "no_merge":
 		hw.NoMerge = append(hw.NoMerge, rack.NoMerge{A: v.text("a"), B: v.text("b"), Why: v.text("why"), Source: source})
-	case "holds":
-		e.numbers(v, "holds."+b.Labels[0], source, verified, nil)
+	case "holds", "units":
+		e.numbers(v, b.Type+"."+b.Labels[0], source, verified, nil)
 	default: // rails, bmc, leak: facts that no check of this version needs
 		e.numbers(v, b.Type, source, verified, nil)
 	}

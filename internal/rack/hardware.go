@@ -10,7 +10,7 @@ type Number struct {
 // Hardware is one catalog entry: server, rack, shelf or switch. Names end in their unit.
 type Hardware struct {
 	Key        string                    `json:"key"`  // server.dgx_h100
-	Kind       string                    `json:"kind"` // server, rack, shelf, switch
+	Kind       string                    `json:"kind"` // server, rack, shelf, switch, fabric
 	Vendor     string                    `json:"vendor"`
 	Summary    string                    `json:"summary,omitempty"`
 	Source     string                    `json:"source"`

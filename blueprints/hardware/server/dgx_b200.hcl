@@ -83,4 +83,38 @@ server "dgx_b200" {
     redfish = true
     ipmi    = true
   }
+
+  # Not recorded from here on: as on the DGX H100. The plan holds every attribute against the registry that the node itself offers.
+  component "bmc" {
+    version    = "25.02.05"
+    activation = "bmc_reset"
+  }
+
+  component "bios" {
+    version    = "1.0.1"
+    activation = "host_power_cycle"
+  }
+
+  component "nic" {
+    version    = "28.41.1000"
+    activation = "host_power_cycle"
+  }
+
+  timing {
+    post_s   = 600
+    source   = "working figure for an 8-GPU node, 10 to 20 minutes; learned from the journal"
+    verified = false
+  }
+
+  bios "training" {
+    attributes = {
+      PackageCState                  = "C0/C1 state"
+      PwrPerfTuning                  = "BIOS Controls EPB"
+      TurboMode                      = "Enable"
+      NumaEn                         = "Enable"
+      ProcessorHyperThreadingDisable = "Enabled"
+      VTdSupport                     = "Enable"
+      SRIOVEnable                    = "Enable"
+    }
+  }
 }
