@@ -81,7 +81,7 @@ func TestCanaryFirst(t *testing.T) {
 			if err != nil || res.OK() == fails {
 				t.Fatalf("%v: %+v", err, res)
 			}
-			if fails && (res.Count(Failed) != 1 || !strings.Contains(res.Stopped, "canary") || !res.Resumable || w.acts() > 0) {
+			if fails && (res.Count(Failed) != 1 || !strings.Contains(res.Stopped, "canary") || !res.Resumable || w.Ledger().Effects > 0) {
 				t.Errorf("after the canary failed: %+v", res)
 			}
 		})

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -40,7 +39,7 @@ type soak struct {
 	story string
 	seed  uint64
 	v     variant
-	world *fakeRack
+	world World
 	disk  *journal.Memory
 	store *memoryStore
 	pid   int
@@ -110,9 +109,9 @@ func (s *soak) life(ctx context.Context, cut int, stop <-chan struct{}) (Result,
 		}
 	}
 	req.Resume = latest
-	refused := s.world.refused()
+	refused := s.world.Ledger().Refused
 	res, err := Run(ctx, req)
-	for name, n := range s.world.refused() { // a failed login that is on record is not tried again
+	for name, n := range s.world.Ledger().Refused { // a failed login that is on record is not tried again
 		if s.recorded[name] && n != refused[name] {
 			s.violate("%s: logged in on again after the password was refused", name)
 		}
@@ -172,17 +171,17 @@ func (s *soak) judge(res Result, uncut bool) {
 	s.bad = append(s.bad, s.world.Violations(true)...)
 	stopped := s.story == "safety" || s.story == "recipe"
 	for _, n := range res.Nodes {
-		words, class := s.world.Expect(n.Node)
+		word, class := s.world.Expect(n.Node)
 		if n.Left && stopped {
 			continue
 		}
-		if !slices.Contains(words, n.Word) && !(uncut && n.Word == Skipped) || n.Class != class {
-			s.violate("%s ended %s (%s) %s, want %v (%s)", n.Node, n.Word, n.Class, n.Text, words, class)
+		if n.Word != word && !(uncut && n.Word == Skipped) || n.Class != class {
+			s.violate("%s ended %s (%s) %s, want %v (%s)", n.Node, n.Word, n.Class, n.Text, word, class)
 		}
 		if n.Word != Done && n.Word != Skipped {
 			continue
 		}
-		for _, np := range s.world.plan.Nodes {
+		for _, np := range s.world.Plan().Nodes {
 			for _, st := range np.Steps {
 				if why := s.world.Real(st.ID); np.Name == n.Node && why != "" && st.Kind != step.Reset {
 					s.violate("%s is %s, and %s: %s", n.Node, n.Word, st.ID, why)
@@ -213,11 +212,11 @@ func (s *soak) judgeJournal(res Result) {
 	if err != nil || head != res.Head {
 		s.violate("journal: %v; head %.8s, told %.8s", err, head, res.Head)
 	}
-	if err := journal.Audit(records, s.world.plan.Digest); err != nil {
+	if err := journal.Audit(records, s.world.Plan().Digest); err != nil {
 		s.violate("journal: %v", err)
 	}
-	if s.world.opened != s.world.closed && s.pid == 1 {
-		s.violate("%d drivers were opened and %d closed", s.world.opened, s.world.closed)
+	if l := s.world.Ledger(); l.Opened != l.Closed && s.pid == 1 {
+		s.violate("%d drivers were opened and %d closed", l.Opened, l.Closed)
 	}
 }
 
@@ -281,9 +280,7 @@ func (s *soak) fullDisk(at int) {
 		if n < at {
 			return nil
 		}
-		s.world.mu.Lock()
-		s.world.frozen = true
-		s.world.mu.Unlock()
+		s.world.Freeze(true)
 		return syscall.ENOSPC
 	}
 	req := Request{Plan: s.world.Plan(), Drivers: drivers, Locks: s.locks(), Who: Holder{PID: 1}, FS: s.disk, Dir: "journal", Seed: s.seed}
@@ -298,7 +295,7 @@ func (s *soak) fullDisk(at int) {
 	if len(s.bad) > 0 {
 		return
 	}
-	s.world.frozen = false
+	s.world.Freeze(false)
 	delete(s.alive, 1)
 	s.pid = 1
 	s.disk.Before = nil
@@ -351,18 +348,18 @@ func (s *soak) second(after time.Duration, force bool) {
 	req2.Drivers, _ = s.world.Process()
 	req2.Dir = "other" // another folder of journals, the same locks
 	if force && !over {
-		for _, name := range LeaseNames(s.world.plan) {
+		for _, name := range LeaseNames(s.world.Plan()) {
 			if _, err := s.locks().Break(name, req2.Who, "anna has gone home"); err != nil {
 				s.violate("%v", err)
 			}
 		}
-		broken, before := time.Now(), s.world.begun()
+		broken, before := time.Now(), s.world.Ledger().Begun
 		<-done
-		if got := s.world.begun(); got != before {
+		if got := s.world.Ledger().Begun; got != before {
 			s.violate("%d acts were begun after the lease was broken", got-before)
 		}
 		// What had been begun is cut off by the next heartbeat: the BMC itself cannot check a token.
-		if late := s.world.lastEffect().Sub(broken); late > heartbeat {
+		if late := s.world.Ledger().Last.Sub(broken); late > heartbeat {
 			s.violate("a side effect %s after the lease was broken", late)
 		}
 		if err1 == nil || !res1.Resumable {
@@ -382,37 +379,6 @@ func (s *soak) second(after time.Duration, force bool) {
 		s.violate("first operator: %v", err1)
 	}
 	s.bad = append(s.bad, s.world.Violations(true)...)
-}
-
-// refused counts failed logins by node.
-func (w *fakeRack) refused() map[string]int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	out := map[string]int{}
-	for name, n := range w.nodes {
-		out[name] = n.logins
-	}
-	return out
-}
-
-// acts counts side effects.
-func (w *fakeRack) acts() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.effects
-}
-
-// begun counts the acts that came as far as their first record.
-func (w *fakeRack) begun() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.recorded
-}
-
-func (w *fakeRack) lastEffect() time.Time {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.affected
 }
 
 // tryStop stops the run once on purpose, at several moments, and goes on.

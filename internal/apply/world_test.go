@@ -24,9 +24,23 @@ type World interface {
 	// Real says what is untrue about a step of which it is claimed that it is done, or "".
 	Real(id step.ID) string
 	// Expect is how a node must end, and with which failure class.
-	Expect(node string) (word []Word, class step.Class)
+	Expect(node string) (Word, step.Class)
+	// Freeze makes every side effect from now on a violation: the journal cannot be written.
+	Freeze(bool)
+	// Ledger is what the program has done to the rack so far.
+	Ledger() Ledger
 	// Violations are what the rack holds against the program, up to now; over says that no more runs follow.
 	Violations(over bool) []string
+	String() string
+}
+
+// Ledger counts what was done to a rack.
+type Ledger struct {
+	Begun          int            // acts that came as far as their first record
+	Effects        int            // side effects
+	Last           time.Time      // of them
+	Opened, Closed int            // drivers, of processes that were not killed
+	Refused        map[string]int // failed logins by node
 }
 
 // fakeRack is the World in memory.
@@ -397,18 +411,36 @@ func (n *fakeNode) untrue(s step.Step) string {
 }
 
 // Expect implements World.
-func (w *fakeRack) Expect(node string) ([]Word, step.Class) {
+func (w *fakeRack) Expect(node string) (Word, step.Class) {
 	switch f := w.nodes[node].fault; {
 	case f.auth:
-		return []Word{Failed}, step.Auth
+		return Failed, step.Auth
 	case f.moved:
-		return []Word{Blocked}, step.HasMoved
+		return Blocked, step.HasMoved
 	case f.safety:
-		return []Word{Blocked}, step.Safety
+		return Blocked, step.Safety
 	case f.refuses != "":
-		return []Word{Failed}, step.Rejected
+		return Failed, step.Rejected
 	}
-	return []Word{Done}, step.NoFailure
+	return Done, step.NoFailure
+}
+
+// Freeze implements World.
+func (w *fakeRack) Freeze(on bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.frozen = on
+}
+
+// Ledger implements World.
+func (w *fakeRack) Ledger() Ledger {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := Ledger{Begun: w.recorded, Effects: w.effects, Last: w.affected, Opened: w.opened, Closed: w.closed, Refused: map[string]int{}}
+	for name, n := range w.nodes {
+		l.Refused[name] = n.logins
+	}
+	return l
 }
 
 // Violations implements World.
