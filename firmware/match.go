@@ -1,7 +1,6 @@
 package firmware
 
 import (
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -22,7 +21,7 @@ var (
 )
 
 // Match picks the rows that a selector means, in the order given. Staged rows, and copies that do not run, are left out
-// unless the selector's own text names them. A row without a version still matches: Installed says what that means.
+// unless the selector's own text names them. A row without a version still matches: IsPlaceholder tells it apart.
 func Match(sel rack.RowSelect, rows []rack.Firmware) []rack.Firmware {
 	id, err1 := optional(sel.ID)
 	name, err2 := optional(sel.Name)
@@ -60,68 +59,4 @@ func aside(r rack.Firmware, sel rack.RowSelect) bool {
 		}
 	}
 	return false
-}
-
-// Installed tells which version of a component a device runs, and which rows say so. When it cannot tell, problem says why
-// and version is empty. Of several rows that differ, the version is that of the first that is not as wanted.
-func Installed(c rack.BaselineComponent, dev rack.Device) (version string, rows []rack.Firmware, problem string) {
-	rows = Match(c.Select, dev.Firmware)
-	switch c.Select.ReadFrom {
-	case FromBIOS:
-		host, ok := dev.Host()
-		if !ok {
-			return "", rows, "no bootable system was seen, so its BIOS version is unknown"
-		}
-		return single(host.BIOSVersion, rows, "the system's BiosVersion")
-	case FromManager:
-		return single(dev.BMC.FirmwareVersion, rows, "the manager's FirmwareVersion")
-	}
-	if len(rows) == 0 {
-		return "", nil, fmt.Sprintf("no row of the firmware inventory (%d rows) is selected by %s",
-			len(dev.Firmware), describe(c.Select))
-	}
-	if len(rows) > 1 && !c.Select.All {
-		return "", rows, fmt.Sprintf("%s selects %d rows (%s); say all = true or narrow it",
-			describe(c.Select), len(rows), ids(rows))
-	}
-	for _, r := range rows {
-		if IsPlaceholder(r.Version) {
-			return "", rows, fmt.Sprintf("row %s tells no version (%q)", r.ID, r.Version)
-		}
-	}
-	for _, r := range rows {
-		if !Equal(c.Compare, r.Version, c.Want) {
-			return r.Version, rows, ""
-		}
-	}
-	return rows[0].Version, rows, ""
-}
-
-func single(v string, rows []rack.Firmware, where string) (string, []rack.Firmware, string) {
-	if IsPlaceholder(v) {
-		return "", rows, fmt.Sprintf("%s tells no version (%q)", where, v)
-	}
-	return v, rows, ""
-}
-
-func describe(sel rack.RowSelect) string {
-	var parts []string
-	for _, p := range []struct{ name, pattern string }{{"id", sel.ID}, {"name", sel.Name},
-		{"software_id", sel.SoftwareID}} {
-		if p.pattern != "" {
-			parts = append(parts, fmt.Sprintf("%s %q", p.name, p.pattern))
-		}
-	}
-	return strings.Join(parts, ", ")
-}
-
-func ids(rows []rack.Firmware) string {
-	var out []string
-	for _, r := range rows {
-		out = append(out, r.ID)
-	}
-	if len(out) > 4 {
-		out = append(out[:4], "…")
-	}
-	return strings.Join(out, ", ")
 }

@@ -1,7 +1,6 @@
 package firmware_test
 
 import (
-	"strings"
 	"testing"
 
 	gocmp "github.com/google/go-cmp/cmp"
@@ -53,40 +52,6 @@ func TestMatch(t *testing.T) {
 		}
 		if d := gocmp.Diff(c.want, got); d != "" {
 			t.Errorf("%s (-want +got):\n%s", name, d)
-		}
-	}
-}
-
-func TestInstalled(t *testing.T) {
-	dev := rack.Device{Firmware: rows, BMC: rack.BMC{FirmwareVersion: "iLO 6 v1.66"},
-		Systems: []rack.System{{Host: true, BIOSVersion: "1.4"}}}
-	gpu := rack.RowSelect{SoftwareID: "^0x0020$", All: true}
-	for name, c := range map[string]struct {
-		c       rack.BaselineComponent
-		version string
-		rows    int
-		problem string
-	}{
-		"one row":           {rack.BaselineComponent{Select: rack.RowSelect{ID: "^BMC$"}, Want: "1"}, "11.01.01", 1, ""},
-		"differing rows":    {rack.BaselineComponent{Select: gpu, Want: "96.00.68.00.01"}, "96.00.61.00.01", 2, ""},
-		"other one differs": {rack.BaselineComponent{Select: gpu, Want: "96.00.61.00.01"}, "96.00.68.00.01", 2, ""},
-		"too many rows": {rack.BaselineComponent{Select: rack.RowSelect{SoftwareID: "^0x0020$"}}, "", 2,
-			"selects 2 rows (HGX_FW_GPU_SXM_1, HGX_FW_GPU_SXM_2); say all = true"},
-		"no row":            {rack.BaselineComponent{Select: rack.RowSelect{ID: "^BCM$"}}, "", 0, `no row of the firmware inventory (17 rows)`},
-		"placeholder":       {rack.BaselineComponent{Select: rack.RowSelect{ID: "CPLD"}}, "", 1, `row CPLD_1 tells no version`},
-		"from the system":   {rack.BaselineComponent{Select: rack.RowSelect{ReadFrom: "system.bios_version"}}, "1.4", 0, ""},
-		"from the manager":  {rack.BaselineComponent{Select: rack.RowSelect{ReadFrom: "manager.firmware_version"}}, "iLO 6 v1.66", 0, ""},
-		"rows for the push": {rack.BaselineComponent{Select: rack.RowSelect{ID: "^BMC$", ReadFrom: "system.bios_version"}}, "1.4", 1, ""},
-	} {
-		v, r, problem := firmware.Installed(c.c, dev)
-		if v != c.version || len(r) != c.rows || !strings.Contains(problem, c.problem) || (problem == "") != (c.problem == "") {
-			t.Errorf("%s: %q, %d rows, %q; want %q, %d rows, %q", name, v, len(r), problem, c.version, c.rows, c.problem)
-		}
-	}
-	headless := rack.Device{Firmware: rows}
-	for _, from := range []string{"system.bios_version", "manager.firmware_version"} {
-		if _, _, problem := firmware.Installed(rack.BaselineComponent{Select: rack.RowSelect{ReadFrom: from}}, headless); problem == "" {
-			t.Errorf("%s of a device that tells none gave no problem", from)
 		}
 	}
 }
