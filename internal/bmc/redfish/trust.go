@@ -131,6 +131,10 @@ func (v *verifier) config() *tls.Config {
 		InsecureSkipVerify: true, //nolint:gosec // VerifyConnection below verifies pin, CA or answer; nothing is accepted unverified
 		VerifyConnection:   v.verify,
 		NextProtos:         []string{"http/1.1"},
+		// The later connections to a BMC resume the session of the first: a signature costs a BMC's processor up to 100 ms.
+		ClientSessionCache: tls.NewLRUClientSessionCache(1),
+		// No hybrid key share: it makes the first message larger than a packet, which old TLS stacks do not take.
+		CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
 	}
 }
 
