@@ -89,6 +89,9 @@ func New(d rack.Design, o Options) (*Rack, error) {
 // BMC returns the controller of a node, or nil.
 func (r *Rack) BMC(name string) *BMC { return r.nodes[name] }
 
+// Speed is what every duration is divided by.
+func (r *Rack) Speed() float64 { return r.opt.Speed }
+
 // Nodes lists the names, sorted.
 func (r *Rack) Nodes() []string { return append([]string(nil), r.order...) }
 

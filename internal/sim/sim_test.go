@@ -87,6 +87,8 @@ func newClient(t testing.TB, r *Rack, node string) *client {
 	return &client{t: t, node: node, http: &http.Client{Transport: tr}}
 }
 
+func unmarshal(b []byte, v any) error { return json.Unmarshal(b, v) }
+
 // reply is an answer, read.
 type reply struct {
 	status int
@@ -214,13 +216,26 @@ func testImage(t testing.TB, dialect, component, version string) []byte {
 	return img
 }
 
-// push sends an image the way the service offers.
+// push sends an image the way the service offers; it must be accepted.
 func (c *client) push(img []byte, params obj) reply {
+	c.t.Helper()
+	a := c.pushAny(img, params)
+	if a.status != http.StatusAccepted {
+		c.t.Fatalf("push: %d %s", a.status, a.raw)
+	}
+	return a
+}
+
+func (c *client) pushAny(img []byte, params obj) reply {
 	c.t.Helper()
 	svc := c.get("/redfish/v1/UpdateService")
 	uri, _ := svc["MultipartHttpPushUri"].(string)
 	if uri == "" {
-		return c.must(http.StatusAccepted, "POST", svc["HttpPushUri"].(string), img, "Content-Type", "application/octet-stream")
+		a, err := c.do("POST", svc["HttpPushUri"].(string), img, "Content-Type", "application/octet-stream")
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		return a
 	}
 	var buf bytes.Buffer
 	w := multipart.NewWriter(&buf)
@@ -239,7 +254,11 @@ func (c *client) push(img []byte, params obj) reply {
 	if err := w.Close(); err != nil {
 		c.t.Fatal(err)
 	}
-	return c.must(http.StatusAccepted, "POST", uri, buf.Bytes(), "Content-Type", w.FormDataContentType())
+	a, err := c.do("POST", uri, buf.Bytes(), "Content-Type", w.FormDataContentType())
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return a
 }
 
 // system finds the host by its Reset action.
@@ -269,7 +288,7 @@ func (c *client) reset(kind string) {
 func (c *client) cold(r *Rack) {
 	c.t.Helper()
 	c.reset("ForceOff")
-	time.Sleep(time.Minute)
+	time.Sleep(20 * time.Second)
 	if c.node == dialectOpenBMC {
 		c.must(http.StatusNoContent, "POST", r.BMC(c.node).dia.auxAction.uri, obj{"ResetType": "AuxPowerCycle"})
 		time.Sleep(5 * time.Minute)

@@ -106,7 +106,7 @@ func memoryRoutes(b *BMC, m map[string]*route) {
 	for i := range modules {
 		add(b, m, base+"/"+id(i), &route{fixed: true, get: func(*call) obj {
 			return obj{"@odata.type": b.dia.typ("Memory"), "Id": id(i), "Name": id(i), "CapacityMiB": b.memoryGiB() * 1024 / modules,
-				"MemoryDeviceType": "DDR5", "MemoryType": "DRAM", "SerialNumber": b.partSerial("M", i), "Status": enabled()}
+				"MemoryDeviceType": "DDR4", "MemoryType": "DRAM", "SerialNumber": b.partSerial("M", i), "Status": enabled()}
 		}})
 	}
 }

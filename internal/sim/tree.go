@@ -200,7 +200,7 @@ func (b *BMC) rootResource() obj {
 		o["Oem"] = obj{"Hpe": obj{"@odata.type": "#HpeiLOServiceExt.v2_7_0.HpeiLOServiceExt", "Manager": []any{obj{
 			"ManagerType": "iLO 6", "ManagerFirmwareVersion": b.version("bmc"), "Status": obj{"Health": "OK"}}}}}
 	case "Supermicro":
-		o["Oem"] = obj{"Supermicro": obj{"DumpService": ref("/redfish/v1/Oem/Supermicro/DumpService")}}
+		o["Oem"] = obj{"Supermicro": obj{"@odata.type": "#SmcServiceRootExtensions.v1_0_0.ServiceRoot"}}
 	case "Ami":
 		o["Oem"] = obj{"Ami": obj{"@odata.type": "#AMIServiceRoot.v1_0_0.AMIServiceRoot", "RtpVersion": "13.03"}}
 	}
