@@ -87,7 +87,7 @@ func blueprintSummary(cat catalog.Catalog, name string) string {
 }
 
 func newValidate(a *app) *cobra.Command {
-	var f workspaceFlags
+	f := workspaceFlags{warnings: true}
 	c := &cobra.Command{
 		Use: "validate [DIR]", GroupID: "blueprint", Short: "Check a blueprint without touching anything",
 		Long: "Validate parses and resolves a blueprint and runs every check that needs no hardware. All mistakes are told at once." +

@@ -12,18 +12,16 @@ import (
 
 // view shows a run while it lasts: one line a node on a terminal, plain lines elsewhere, events as JSON.
 type view struct {
-	a      *app
-	order  []string
-	u      map[string]int
-	lines  map[string]string
-	last   map[string]string // node → phase and step that was printed last, for plain lines
-	active []string          // nodes that have a live line, in order of the plan
-	drawn  int
-	warned bool
+	a     *app
+	order []string
+	u     map[string]int
+	lines map[string]string
+	said  map[string]bool // node, phase and step that were printed already, for plain lines
+	drawn int
 }
 
 func (a *app) newView(d rack.Design, p plan.Plan) *view {
-	v := &view{a: a, u: map[string]int{}, lines: map[string]string{}, last: map[string]string{}}
+	v := &view{a: a, u: map[string]int{}, lines: map[string]string{}, said: map[string]bool{}}
 	for _, n := range p.Nodes {
 		v.order = append(v.order, n.Name)
 		if node, ok := d.Node(n.Name); ok {
@@ -51,11 +49,11 @@ func (v *view) event(e apply.Event) {
 
 // plain prints a line when a node comes to another step or phase.
 func (v *view) plain(e apply.Event) {
-	key := e.Phase + "/" + string(e.Step)
-	if v.last[e.Node] == key {
+	key := e.Node + "/" + e.Phase + "/" + string(e.Step)
+	if v.said[key] || e.Phase == "look" {
 		return
 	}
-	v.last[e.Node] = key
+	v.said[key] = true
 	v.a.printf("%s\n", v.line(e))
 }
 

@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/metalwright/metalwright/internal/diag"
 	"github.com/metalwright/metalwright/internal/engine"
 )
 
@@ -18,6 +17,8 @@ type workspaceFlags struct {
 	varFiles []string
 	operator string
 	debug    bool
+	warnings bool // show warnings in full
+	mirror   string
 }
 
 func (f *workspaceFlags) add(c *cobra.Command) {
@@ -34,7 +35,7 @@ func (a *app) load(f *workspaceFlags, args []string) (*engine.Workspace, error) 
 	if len(args) > 0 {
 		dir = args[0]
 	}
-	opt := engine.Options{Dir: dir, VarFiles: f.varFiles, Variables: map[string]any{}, Operator: f.operator}
+	opt := engine.Options{Dir: dir, VarFiles: f.varFiles, Variables: map[string]any{}, Operator: f.operator, Mirror: f.mirror}
 	for _, v := range f.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok || name == "" {
@@ -46,19 +47,11 @@ func (a *app) load(f *workspaceFlags, args []string) (*engine.Workspace, error) 
 		opt.Log = slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	w, diags := engine.Load(opt)
-	if err := a.report(diags, w.Sources); err != nil {
-		return w, err
-	}
-	return w, nil
-}
-
-// quiet keeps warnings back: for commands whose product is a document.
-func errorsOnly(l diag.List) diag.List {
-	var out diag.List
-	for _, d := range l {
-		if d.Severity == diag.Error {
-			out = append(out, d)
+	if !diags.HasErrors() && !f.warnings {
+		if n := len(diags); n > 0 {
+			a.say("%s about the blueprint; metalwright validate%s shows them", count(n, "warning"), dirArg(dir))
 		}
+		diags = nil
 	}
-	return out
+	return w, a.report(diags, w.Sources)
 }

@@ -17,10 +17,11 @@ import (
 type Pool struct {
 	mu    sync.Mutex
 	conns map[string]*conn
+	stale map[string][]string // sessions whose BMC did not answer when they were to be closed, for the next login there
 }
 
 // NewPool gives an empty pool.
-func NewPool() *Pool { return &Pool{conns: map[string]*conn{}} }
+func NewPool() *Pool { return &Pool{conns: map[string]*conn{}, stale: map[string][]string{}} }
 
 // Open gives a driver for one node. Drivers of the same BMC share its session and queue; the options of the first one hold
 // for both. Nothing is sent yet. Close the driver: the last one logs out.
@@ -35,10 +36,12 @@ func (p *Pool) Open(_ context.Context, ep Endpoint, opt Options) (*Driver, error
 	c := p.conns[key]
 	if c == nil {
 		rf, err := redfish.New(redfish.Options{Base: ep.URL, Trust: ep.Trust, Login: ep.Login, Dial: ep.Dial,
-			MaxInFlight: opt.MaxInFlight, Log: opt.Log})
+			MaxInFlight: opt.MaxInFlight, Log: opt.Log,
+			Pace: float64(usualPace) / float64(opt.Pace)})
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", key, err)
 		}
+		delete(p.stale, key)
 		c = newConn(rf)
 		p.conns[key] = c
 	}
@@ -65,7 +68,11 @@ func (p *Pool) drop(ctx context.Context, key string, c *conn) error {
 	if !last || c.closer == nil {
 		return nil
 	}
+	session := c.core.SessionURI()
 	if err := c.closer(ctx); err != nil {
+		p.mu.Lock()
+		p.stale[key] = append(p.stale[key], session)
+		p.mu.Unlock()
 		return fmt.Errorf("log out of %s: %w", key, err)
 	}
 	return nil

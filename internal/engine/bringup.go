@@ -30,7 +30,7 @@ func (w *Workspace) BringUp(ctx context.Context, t blueprint.TestResult) bluepri
 }
 
 func (w *Workspace) bringUp(ctx context.Context, d rack.Design) (err error) {
-	r, err := sim.New(d, sim.Options{Seed: 1, Speed: bringUpSpeed})
+	r, err := sim.New(d, sim.Options{Seed: 1, Speed: bringUpSpeed, Fetch: w.FetchImage})
 	if err != nil {
 		return err
 	}

@@ -43,6 +43,7 @@ type Options struct {
 	StateDir  string           // empty = Dir/.metalwright
 	Bindings  []rack.Binding   // nil = read from Dir/site.bind.hcl
 	Dial      Dialer           // nil = the network
+	Mirror    string           // URL that BMCs fetch firmware files from; empty = this process serves them while a run lasts
 	LookupEnv func(string) (string, bool)
 }
 
@@ -63,6 +64,7 @@ type Workspace struct {
 	bpOpt    blueprint.Options
 	pool     *bmc.Pool
 	resolver *secret.Resolver
+	images   *imageServer
 	sim      *Simulated
 }
 
@@ -79,6 +81,7 @@ func Load(opt Options) (*Workspace, diag.List) {
 	}
 	w := &Workspace{Dir: opt.Dir, opt: opt, Sources: map[string][]byte{}, pool: bmc.NewPool(),
 		resolver: secret.NewResolver(secret.Options{Dir: opt.Dir, LookupEnv: opt.LookupEnv, Warn: func(s string) { opt.Log.Warn(s) }})}
+	w.images = newImageServer(w.firmwareFile)
 	if opt.Catalog != nil {
 		w.Catalog = *opt.Catalog
 	} else {
@@ -196,7 +199,7 @@ func (w *Workspace) loadBindings(files map[string][]byte) diag.List {
 	for _, b := range list {
 		w.Bindings[b.Node] = b
 	}
-	if len(w.Design.Nodes) > 0 {
+	if len(w.Design.Nodes) > 0 && len(list) > 0 {
 		diags = append(diags, blueprint.CheckBindings(w.Design, list)...)
 	}
 	return diags
@@ -207,8 +210,8 @@ func (w *Workspace) RunTests() []blueprint.TestResult {
 	return blueprint.RunTests(w.parsed, w.Tests, w.bpOpt)
 }
 
-// Close logs out of every BMC that is still open.
-func (w *Workspace) Close() error { return nil }
+// Close stops serving firmware files. Sessions were logged out at the end of each call.
+func (w *Workspace) Close() error { return w.images.close() }
 
 // Redact removes every secret that was resolved from text.
 func (w *Workspace) Redact(text string) string { return w.resolver.Redact(text) }

@@ -4,8 +4,12 @@ import (
 	"context"
 	"crypto/x509"
 	"fmt"
+	"io"
+	"net/url"
 	"os"
+	"path"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/metalwright/metalwright/internal/bmc"
@@ -23,7 +27,44 @@ func (w *Workspace) driver(ctx context.Context, node string) (*bmc.Driver, error
 		return nil, err
 	}
 	pace := time.Duration(float64(2*time.Second) / w.pace())
-	return w.pool.Open(ctx, ep, bmc.Options{Images: w.firmwareFile, Pace: max(pace, 10*time.Millisecond), Log: w.opt.Log})
+	opt := bmc.Options{Images: w.firmwareFile, Pace: max(pace, 10*time.Millisecond), Log: w.opt.Log}
+	switch {
+	case w.opt.Mirror != "":
+		opt.ImageURL = func(file string) (string, error) {
+			return strings.TrimSuffix(w.opt.Mirror, "/") + "/" + url.PathEscape(file), nil
+		}
+	case w.opt.Dial == nil:
+		opt.ImageURL = func(file string) (string, error) { return w.images.urlFor(ctx, ep.URL, file) }
+	default: // in memory: the simulator asks for the file by its name
+		opt.ImageURL = func(file string) (string, error) { return "http://" + memoryHost + "/" + url.PathEscape(file), nil }
+	}
+	return w.pool.Open(ctx, ep, opt)
+}
+
+// memoryHost is the mirror of a simulator in memory; see Workspace.FetchImage.
+const memoryHost = "mirror.sim"
+
+// FetchImage is what a simulator in memory fetches firmware files with (sim.Options.Fetch).
+func (w *Workspace) FetchImage(from string) (io.ReadCloser, error) {
+	u, err := url.Parse(from)
+	if err != nil || u.Host != memoryHost {
+		return nil, fmt.Errorf("no mirror at %q", from)
+	}
+	f, size, err := w.firmwareFile(path.Base(u.Path))
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{io.NewSectionReader(f, 0, size), closerOf(f)}, nil
+}
+
+func closerOf(v any) io.Closer {
+	if c, ok := v.(io.Closer); ok {
+		return c
+	}
+	return io.NopCloser(nil)
 }
 
 // reader reads one node through its driver, so that a survey and an apply share the session.
@@ -67,11 +108,11 @@ func (w *Workspace) trust(b rack.Binding) (redfish.Trust, error) {
 	if b.CAFile == "" {
 		return redfish.Trust{PinSHA256: b.PinSHA256}, nil
 	}
-	path := b.CAFile
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(w.Dir, path)
+	file := b.CAFile
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(w.Dir, file)
 	}
-	pem, err := os.ReadFile(path)
+	pem, err := os.ReadFile(file)
 	if err != nil {
 		return redfish.Trust{}, step.Fail(step.Trust, fmt.Errorf("read certificate authority %s: %w", b.CAFile, cause(err)),
 			"Put the site's CA there, or bind the BMC by its pin.")

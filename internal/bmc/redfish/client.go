@@ -36,6 +36,8 @@ type Options struct {
 	// Redact cleans text that came from the BMC before it is put into an error or a log line; nil = only what this Client
 	// itself sent is removed.
 	Redact func(string) string
+	// Pace divides the gap between pushes: that of a simulator whose minutes are shorter; 0 = 1.
+	Pace float64
 	// ReadTimeout is the deadline of one read; 0 = 90 s, and more where a quirk says so.
 	ReadTimeout time.Duration
 }

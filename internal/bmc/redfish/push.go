@@ -135,7 +135,7 @@ func (c *Client) takePush(ctx context.Context) error {
 	if q == nil || !q.Does(PushGap) || c.lastPush.IsZero() {
 		return nil
 	}
-	if err := sleep(ctx, pushGap-time.Since(c.lastPush)); err != nil {
+	if err := sleep(ctx, time.Duration(float64(pushGap)/c.pace())-time.Since(c.lastPush)); err != nil {
 		<-c.pushLock
 		return c.cancelled(ctx, http.MethodPost, "push")
 	}
@@ -261,3 +261,6 @@ func dropNulls(v any) any {
 	}
 	return v
 }
+
+// pace divides the gap between pushes.
+func (c *Client) pace() float64 { return max(c.opt.Pace, 1) }
