@@ -116,7 +116,7 @@ func (d *decoder) entry(b *hcl.Block, spec blockSpec, inner map[string][]string)
 func (d *decoder) attribute(v *values, a *hcl.Attribute, k kind) {
 	v.at[a.Name] = a.Expr.Range()
 	val, hd := a.Expr.Value(nil)
-	if hd.HasErrors() {
+	if hd.HasErrors() || !val.IsWhollyKnown() { // unknown: a syntax error, told already, left no expression
 		d.diags = append(d.diags, diag.FromHCL(hd)...)
 		return
 	}
@@ -140,6 +140,10 @@ func (d *decoder) attribute(v *values, a *hcl.Attribute, k kind) {
 		v.yes[a.Name] = val.True()
 	case texts:
 		for _, e := range val.AsValueSlice() {
+			if e.IsNull() {
+				d.errorf(a.Expr.Range(), "Wrong type in catalog", "%s holds a null.", a.Name)
+				continue
+			}
 			v.list[a.Name] = append(v.list[a.Name], e.AsString())
 		}
 	case rate:
