@@ -79,7 +79,7 @@ func (r *resolver) reportGaps() {
 		if strings.Contains(g.what, ",") {
 			verb = "are"
 		}
-		r.warnf(g.at.Range, "Not checked", "Not checked: %s of hw.%s %s unknown. Give it in facts { … } with its source.", g.what,
+		r.warnf(g.at.Range, "Not checked", "%s of hw.%s %s unknown. Give it in facts { … } with its source.", strings.ToUpper(g.what[:1])+g.what[1:],
 			strings.Join(keys, ", hw."), verb)
 	}
 }

@@ -255,7 +255,7 @@ func (c *checker) endpoint(s rack.Site, p Profile, role, e string) {
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if !localAddr(ip) && !inNetworks(ip, s.Networks) {
 			f.Status = NotAssessed
-			f.Detail = fmt.Sprintf("Not checked: where the public address %s stands is unknown. Give a network of site %s that holds it.",
+			f.Detail = fmt.Sprintf("Where the public address %s stands is unknown. Give a network of site %s that holds it.",
 				ip, s.Name)
 		}
 	} else if at, known := placeOf(host); known && !Within(at.country, allowed) {
