@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -217,17 +218,14 @@ func newSimPoke(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use:     "poke DIR NODE",
 		Short:   "Change a simulated node behind everybody's back, to see drift found",
-		Example: "  metalwright sim poke lab r750-1 --bios SriovGlobalEnable=Disabled",
+		Example: "  metalwright sim poke lab dell --bios SriovGlobalEnable=Disabled",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := a.simulated(&f, args[:1])
 			if err != nil {
 				return err
 			}
-			body := struct {
-				Node string `json:"node"`
-				sim.Poke
-			}{Node: args[1], Poke: sim.Poke{Power: power, DropVolume: drop}}
+			body := sim.Poke{Power: power, DropVolume: drop}
 			if body.BIOS, err = pairs(bios); err != nil {
 				return err
 			}
@@ -241,7 +239,7 @@ func newSimPoke(a *app) *cobra.Command {
 				}
 				body.Firmware[k] = fmt.Sprint(v)
 			}
-			if err := adminCall(c.Context(), http.MethodPost, s.Admin+"/poke", body, nil); err != nil {
+			if err := adminCall(c.Context(), http.MethodPost, s.Admin+"/poke?node="+url.QueryEscape(args[1]), body, nil); err != nil {
 				return err
 			}
 			a.say("changed %s behind everybody's back", args[1])

@@ -53,7 +53,7 @@ round() { # NAME SIM-ARGS...
   title "a second plan is empty"
   expect 0 plan "$dir" --detailed-exitcode
   title "somebody changes a setting behind its back"
-  run sim poke "$dir" r750-1 --bios SriovGlobalEnable=Disabled
+  run sim poke "$dir" dell --bios SriovGlobalEnable=Disabled
   expect 2 verify "$dir"
   title "repair"
   run apply "$dir" --auto-approve

@@ -76,10 +76,11 @@ func (w *Workspace) lastRun(parts *evidence.Parts) error {
 	if rep.Plan.Design != w.Design.Digest() {
 		return nil // an older design: this one needed nothing
 	}
-	parts.Plan = rep.Plan
-	if err := readJSON(filepath.Join(w.runDir(rep.Plan.Digest), "before.json"), &parts.Before); err != nil {
+	var before rack.Observation
+	if err := readJSON(filepath.Join(w.runDir(rep.Plan.Digest), "before.json"), &before); err != nil {
 		return fmt.Errorf("what was read before the last run: %w", err)
 	}
+	parts.Plan, parts.Before = rep.Plan, before
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("journal: %w", cause(err))
