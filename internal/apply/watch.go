@@ -33,8 +33,14 @@ func (n *node) patience(s step.Step) patience {
 		p.dead = 5 * time.Minute
 	}
 	pace := n.r.req.Pace
-	return patience{scaled(p.dead, pace), scaled(p.still, pace), p.poll}
+	return patience{max(scaled(p.dead, pace), min(p.dead, shortestPatience)), max(scaled(p.still, pace), min(p.still, shortestStill)), p.poll}
 }
+
+// However fast a simulator's minutes pass, requests, their retries and Retry-After (whole seconds) take real time.
+const (
+	shortestPatience = 40 * time.Second
+	shortestStill    = time.Second
+)
 
 func (n *node) watch(s step.Step) *watch {
 	w := &watch{}

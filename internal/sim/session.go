@@ -20,7 +20,7 @@ type session struct {
 func (b *BMC) expireSessions() {
 	kept := b.sessions[:0]
 	for _, s := range b.sessions {
-		if b.now.Sub(s.last) < b.rack.scaled(time.Duration(b.dia.sessionTimeoutS)*time.Second) {
+		if b.now.Sub(s.last) < b.sessionTimeout() {
 			kept = append(kept, s)
 		}
 	}
@@ -171,4 +171,12 @@ func logout(c *call) *answer {
 		}
 	}
 	return b.fail(http.StatusNotFound, b.msg("ResourceMissingAtURI", c.path))
+}
+
+// shortestSession is how long a session lasts at least: a client's requests take real time, however fast minutes pass here.
+const shortestSession = 3 * time.Second
+
+func (b *BMC) sessionTimeout() time.Duration {
+	d := time.Duration(b.dia.sessionTimeoutS) * time.Second
+	return max(b.rack.scaled(d), min(d, shortestSession))
 }
