@@ -64,6 +64,7 @@ type client interface {
 	Post(ctx context.Context, uri string, body any) (*redfish.Response, error)
 	PostUnless(ctx context.Context, uri string, body any, reached func(context.Context) (bool, error)) (*redfish.Response, error)
 	MemberURIs(ctx context.Context, uri string) ([]string, []redfish.Problem, error)
+	Delete(ctx context.Context, uri string) (*redfish.Response, error)
 	Adopt(id redfish.Identity) redfish.Set
 	PushRaw(ctx context.Context, uri string, img redfish.Image) (*redfish.Response, error)
 	Push(ctx context.Context, uri string, img redfish.Image, params any) (*redfish.Response, error)

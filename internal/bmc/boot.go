@@ -51,17 +51,11 @@ func (b bootView) place(property string) string {
 	return b.path
 }
 
-// ordered tells whether an order is as wanted. New options may follow; where the firmware drops or re-adds entries by itself,
-// first entry and members decide (R60).
-func ordered(have, want []string, asSet bool) bool {
-	if len(want) == 0 {
-		return true
-	}
-	if asSet {
-		return len(have) > 0 && have[0] == want[0] &&
-			!slices.ContainsFunc(want, func(w string) bool { return !slices.Contains(have, w) })
-	}
-	return len(have) >= len(want) && slices.Equal(have[:len(want)], want)
+// ordered tells whether an order is as wanted: first entry and members decide, since firmware drops, adds and re-sorts what
+// comes later by itself (R60). The planner judges in the same way.
+func ordered(have, want []string) bool {
+	return len(want) == 0 || len(have) > 0 && have[0] == want[0] &&
+		!slices.ContainsFunc(want, func(w string) bool { return !slices.Contains(have, w) })
 }
 
 // sameMode compares boot modes; what one side does not tell does not differ.
@@ -73,10 +67,6 @@ func sameMode(want, have string) bool {
 }
 
 func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
-	t, err := d.traits(ctx)
-	if err != nil {
-		return step.State{}, err
-	}
 	b, err := d.bootView(ctx, s)
 	if err != nil {
 		return step.State{}, err
@@ -88,16 +78,16 @@ func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (
 	if err != nil {
 		return step.State{}, err
 	}
-	right := ordered(have, want, t.does(redfish.OrderAsSet)) && sameMode(mode, b.boot.Str("BootSourceOverrideMode"))
+	right := ordered(have, want) && sameMode(mode, b.boot.Str("BootSourceOverrideMode"))
 	pend := b.pending.Strs("BootOrder")
 	switch {
-	case right && len(jobs) == 0 && (len(pend) == 0 || ordered(pend, want, t.does(redfish.OrderAsSet))):
+	case right && len(jobs) == 0 && (len(pend) == 0 || ordered(pend, want)):
 		return state(step.Done, seen, ""), nil
 	case len(jobs) > 0 && jobs[0].phase == phaseRunning:
 		return state(step.Working, seen, "the boot order is being applied"), nil
 	case len(jobs) > 0: // also where the order is shown before it is real (R55)
 		return state(step.Staged, seen, "the boot order waits for a reset"), nil
-	case len(pend) > 0 && !slices.Equal(pend, have) && ordered(pend, want, t.does(redfish.OrderAsSet)):
+	case len(pend) > 0 && !slices.Equal(pend, have) && ordered(pend, want):
 		return state(step.Staged, seen, "the boot order waits for a reset"), nil
 	}
 	if op != nil && op.Sent {
@@ -120,7 +110,7 @@ func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (
 		}
 		return state(step.Ready, seen, "the boot order is still %s", strings.Join(have, ", ")), nil
 	}
-	if was := stringsOf(s.Expect["order"]); len(was) > 0 && !ordered(have, was, t.does(redfish.OrderAsSet)) && !ordered(pend, was, t.does(redfish.OrderAsSet)) {
+	if was := stringsOf(s.Expect["order"]); len(was) > 0 && !ordered(have, was) && !ordered(pend, was) {
 		return state(step.Moved, seen, "the boot order is %s, planned from %s", strings.Join(have, ", "), strings.Join(was, ", ")), nil
 	}
 	return state(step.Ready, seen, ""), nil
@@ -189,7 +179,7 @@ func (d *Driver) actBootOrder(ctx context.Context, a *act) error {
 		return err
 	}
 	order := stringsOf(a.s.Want["order"])
-	if have := b.boot.Strs("BootOrder"); len(have) > 0 {
+	if have := b.boot.Strs("BootOrder"); len(have) > 0 && len(order) > 0 {
 		for _, o := range order {
 			if !slices.Contains(have, o) && !slices.Contains(b.pending.Strs("BootOrder"), o) {
 				return moved("it has no boot option %s any more", o) // R59
@@ -201,14 +191,18 @@ func (d *Driver) actBootOrder(ctx context.Context, a *act) error {
 			}
 		}
 	}
-	boot := map[string]any{"BootOrder": order}
+	boot := map[string]any{}
+	place := b.path
+	if len(order) > 0 {
+		boot["BootOrder"], place = order, b.place("BootOrder")
+	}
 	if m := textOf(a.s.Want["mode"]); m != "" && !sameMode(m, b.boot.Str("BootSourceOverrideMode")) { // R25
 		boot["BootSourceOverrideMode"] = m
 	}
 	if err := a.intend(b.facts()); err != nil {
 		return err
 	}
-	r, err := d.patch(ctx, a.s, b.place("BootOrder"), map[string]any{"Boot": boot})
+	r, err := d.patch(ctx, a.s, place, map[string]any{"Boot": boot})
 	if jobInTheWay(err) { // R56: an earlier request made it; whether it holds our order is seen after the reset
 		if w, werr := d.configJob(ctx); werr == nil && w != nil {
 			return a.sent(w.uri)

@@ -100,7 +100,7 @@ func TestBootOrderStandings(t *testing.T) {
 		{"done", "Dell", []any{"B2", "B1", "B3"}, nil, step.Done},
 		{"staged", "NVIDIA", []any{"B1", "B2", "B3"}, []any{"B2", "B1", "B3"}, step.Staged},
 		{"moved", "Dell", []any{"B3", "B1", "B2"}, nil, step.Moved},
-		{"Lenovo drops entries behind the first (R60)", "Lenovo", []any{"B2", "B9", "B1"}, nil, step.Done},
+		{"entries behind the first are re-sorted (R60)", "Lenovo", []any{"B2", "B9", "B1"}, nil, step.Done},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFake(c.vendor)
@@ -132,5 +132,19 @@ func TestBootOrderHandsOff(t *testing.T) {
 	err := f.driver(Options{}).Act(t.Context(), orderStep("B3"), (&journal{}).record)
 	if step.ClassOf(err) != step.Unsupported || len(f.said("PATCH")) != 0 {
 		t.Fatalf("got %v", err)
+	}
+}
+
+func TestBootModeAlone(t *testing.T) {
+	f := newFake("HPE")
+	f.set(sysPath, "Legacy", "Boot", "BootSourceOverrideMode")
+	f.on["PATCH "+sysPath] = func(obj) (*redfish.Response, error) { return &redfish.Response{}, nil }
+	s := orderStep()
+	s.Expect, s.Want = step.Facts{"mode": "Legacy"}, step.Facts{"mode": "UEFI"}
+	if err := f.driver(Options{}).Act(t.Context(), s, (&journal{}).record); err != nil {
+		t.Fatal(err)
+	}
+	if said := f.said("PATCH"); len(said) != 1 || !strings.HasSuffix(said[0], `{"Boot":{"BootSourceOverrideMode":"UEFI"}}`) {
+		t.Fatalf("said %q", said)
 	}
 }

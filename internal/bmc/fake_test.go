@@ -200,11 +200,15 @@ func (f *fake) PushRaw(_ context.Context, uri string, _ redfish.Image) (*redfish
 	return f.write("PUSH", uri, nil)
 }
 
+func (f *fake) Delete(_ context.Context, uri string) (*redfish.Response, error) {
+	return f.write("DELETE", uri, nil)
+}
+
 func (f *fake) Adopt(id redfish.Identity) redfish.Set { return redfish.Quirks(id) }
 
 // driver gives a driver of the fake.
 func (f *fake) driver(opt Options) *Driver {
-	c := &conn{rf: f, turn: make(chan struct{}, 1), pushes: map[string]bool{}, settled: map[string]bool{}, resets: map[step.Activation]time.Time{}, moves: map[string]move{},
+	c := &conn{rf: f, turn: make(chan struct{}, 1), pushes: map[string]bool{}, mine: map[string]push{}, settled: map[string]bool{}, resets: map[step.Activation]time.Time{}, moves: map[string]move{},
 		posts: map[string]time.Time{}}
 	return &Driver{c: c, opt: opt.withDefaults(), close: func(context.Context) error { return nil }}
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/metalwright/metalwright/firmware"
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
+	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/step"
 )
 
@@ -81,7 +82,8 @@ func stagedRow(have, want, version string) bool {
 // rows reads what a firmware step is judged by, and no other row: an inventory can take minutes (R72).
 func (d *Driver) rows(ctx context.Context, s step.Step) (rows, error) {
 	var out rows
-	want, was := textOf(s.Want["version"]), textOf(s.Expect["version"])
+	want := textOf(s.Want["version"])
+	olds := append(stringsOrOne(s.Expect["version"]), want)
 	switch s.Args.ReadFrom {
 	case fromBIOSVersion, fromManagerVersion:
 		v, err := d.vitals(ctx, s, s.Args.ReadFrom == fromManagerVersion)
@@ -114,12 +116,12 @@ func (d *Driver) rows(ctx context.Context, s step.Step) (rows, error) {
 		found := false
 		for _, u := range uris {
 			id := lastPart(u)
-			runs, waits := sameRow(id, row, was, want), stagedRow(id, row, want)
+			runs, waits := sameRow(id, row, olds...), stagedRow(id, row, want)
 			if !runs && !waits {
 				continue
 			}
 			r, err := d.c.rf.Get(ctx, u)
-			if redfish.IsNotFound(err) {
+			if redfish.IsNotFound(err) || err == nil && !waits && !meant(s, rowOf(r)) {
 				continue
 			}
 			if err != nil {
@@ -133,6 +135,53 @@ func (d *Driver) rows(ctx context.Context, s step.Step) (rows, error) {
 		if !found && s.Args.ReadFrom == "" {
 			out.missing = append(out.missing, row)
 		}
+	}
+	if len(out.missing) > 0 && s.Args.Select != (rack.RowSelect{}) {
+		return d.selected(ctx, s, uris, out)
+	}
+	return out, nil
+}
+
+// rowOf reads a row as a survey does.
+func rowOf(r *redfish.Resource) rack.Firmware {
+	id := r.Obj.Str("Id")
+	if id == "" {
+		id = lastPart(r.URI)
+	}
+	return rack.Firmware{ID: id, Name: r.Obj.Str("Name"), Version: r.Obj.Str("Version"), SoftwareID: r.Obj.Str("SoftwareId"),
+		State: r.Obj.Str("Status", "State"), Path: r.URI}
+}
+
+// meant tells whether a row that has a planned id is still what the baseline selects: where ids are numbers, they may have
+// been given anew.
+func meant(s step.Step, f rack.Firmware) bool {
+	return s.Args.Select.Name == "" || len(firmware.Match(s.Args.Select, []rack.Firmware{f})) > 0
+}
+
+// selected looks for the rows by the baseline's selector, where the ids of the plan are gone: numbers are given anew, and some
+// ids name what they are (redfish.md §5.2). It reads every row.
+func (d *Driver) selected(ctx context.Context, s step.Step, uris []string, known rows) (rows, error) {
+	var all []rack.Firmware
+	found := map[string]redfish.Object{}
+	for _, u := range uris {
+		r, err := d.c.rf.Get(ctx, u)
+		if redfish.IsNotFound(err) {
+			continue
+		}
+		if err != nil {
+			return known, fmt.Errorf("read firmware row %s: %w", lastPart(u), err)
+		}
+		found[u] = r.Obj
+		all = append(all, rowOf(r))
+	}
+	out := rows{staged: known.staged}
+	for _, f := range firmware.Match(s.Args.Select, all) {
+		if !firmware.IsPlaceholder(f.Version) {
+			out.add(s, found[f.Path], f.Version, false)
+		}
+	}
+	if len(out.versions) == 0 {
+		return known, nil
 	}
 	return out, nil
 }
@@ -159,12 +208,13 @@ func (d *Driver) checkFirmware(ctx context.Context, s step.Step, op *step.Op) (s
 	if err != nil {
 		return step.State{}, err
 	}
-	want, was := textOf(s.Want["version"]), textOf(s.Expect["version"])
+	want, was := textOf(s.Want["version"]), stringsOrOne(s.Expect["version"])
 	seen := step.Facts{"version": r.shown()}
 	if r.reached(s, want) {
 		if op != nil {
 			d.c.settle(op.Handle)
 		}
+		d.c.forgetPush(pushKey(s))
 		return state(step.Done, seen, ""), nil
 	}
 	if op != nil && op.Handle != "" {
@@ -190,11 +240,12 @@ func (d *Driver) checkFirmware(ctx context.Context, s step.Step, op *step.Op) (s
 		return d.judgeWithout(ctx, s, op, seen, "the BMC names no task for it"), nil
 	}
 	for _, v := range r.versions {
-		if was != "" && !firmware.Equal(s.Args.Compare, v, was) && !firmware.Equal(s.Args.Compare, v, want) {
-			return state(step.Moved, seen, "the version is %s, planned from %s", v, was), nil
+		planned := slices.ContainsFunc(append(was, want), func(w string) bool { return firmware.Equal(s.Args.Compare, v, w) })
+		if len(was) > 0 && !planned {
+			return state(step.Moved, seen, "the version is %s, planned from %s", v, strings.Join(was, ", ")), nil
 		}
 	}
-	if len(r.versions) == 0 && was != "" {
+	if len(r.versions) == 0 && len(was) > 0 {
 		return state(step.Unknown, seen, "no version is shown for %s", strings.Join(s.Args.Rows, ", ")), nil
 	}
 	return state(step.Ready, seen, ""), nil
@@ -283,12 +334,15 @@ func marks(s step.Step) []string {
 	return out
 }
 
-// recent is how old a finished update may be for its image to be taken as waiting still.
-const recent = time.Hour
-
-// lostPush looks for a push of this step's image whose handle is not known: a task or job that began after the operation, or
-// one that names the part. A finished one counts too: its image may wait for the activation. nil = none.
+// lostPush looks for a push of this step's image whose handle is not known: one that this process made, a task or job that
+// began after the operation, or a live one that names the part. A finished one counts when it is ours: its image may wait for
+// the activation. nil = none.
 func (d *Driver) lostPush(ctx context.Context, s step.Step, op *step.Op) (*work, error) {
+	if p, ok := d.c.pushOf(pushKey(s)); ok && !d.c.resetSince(s.Activation, p.at) {
+		if w := d.follow(ctx, p.handle); w.live() || w.phase == phaseDone && s.Activation > step.None {
+			return &w, nil
+		}
+	}
 	all, err := d.works(ctx)
 	if err != nil {
 		return nil, err
@@ -299,33 +353,15 @@ func (d *Driver) lostPush(ctx context.Context, s step.Step, op *step.Op) (*work,
 		}
 	}
 	m := marks(s)
-	var now time.Time // by the BMC's clock
-	if l, err := d.layout(ctx); err == nil && l.taskService != "" {
-		if r, err := d.c.rf.Get(ctx, l.taskService); err == nil {
-			now, _ = time.Parse(time.RFC3339, r.Obj.Str("DateTime"))
-		}
-	}
 	for _, w := range all {
-		if !w.update || d.c.isSettled(w.uri) || !w.about(m) {
-			continue
-		}
-		if w.live() {
-			return &w, nil
-		}
-		fresh := !w.ended.IsZero() && !now.IsZero() && now.Sub(w.ended) < recent && w.ended.After(d.lastHostReset(ctx, s))
-		if op == nil && w.phase == phaseDone && s.Activation > step.None && fresh && w.about([]string{textOf(s.Want["version"])}) {
+		if w.update && w.live() && !d.c.isSettled(w.uri) && w.about(m) {
 			return &w, nil
 		}
 	}
 	return nil, nil
 }
 
-// lastHostReset is when the host was last reset by the BMC's clock; zero when that is not told.
-func (d *Driver) lastHostReset(ctx context.Context, s step.Step) time.Time {
-	v, err := d.vitals(ctx, s, false)
-	if err != nil {
-		return time.Time{}
-	}
-	t, _ := time.Parse(time.RFC3339, v.lastReset)
-	return t
+// pushKey is what makes two steps the same push.
+func pushKey(s step.Step) string {
+	return strings.Join(s.Args.Rows, " ") + " " + textOf(s.Want["version"]) + " " + s.Args.Digest
 }

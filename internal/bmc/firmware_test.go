@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
+	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/step"
 )
 
@@ -267,6 +268,35 @@ func TestRowsByTheirStablePart(t *testing.T) {
 	if !stagedRow("UEFI-Pending", "UEFI", "2.0") || !stagedRow("Staging_BIOS", "BIOS", "2.0") || stagedRow("BIOS", "UEFI", "2.0") {
 		t.Error("staged rows are not told from others")
 	}
+}
+
+// Where ids are only numbers, and are given anew, the selector finds the row.
+func TestRowsBySelector(t *testing.T) {
+	f := newFake("HPE")
+	f.put(rowsPath+"/2", obj{"Id": "2", "Name": "System ROM", "Version": "2.0"})
+	f.put(rowsPath+"/3", obj{"Id": "3", "Name": "iLO 6", "Version": "1.0"})
+	s := firmwareStep()
+	s.Args.Rows, s.Args.Select = []string{"9"}, rack.RowSelect{Name: "^System ROM$"}
+	mustCheck(t, f.driver(withImage(picture)), s, nil, step.Done)
+	s.Args.Select = rack.RowSelect{}
+	mustCheck(t, f.driver(withImage(picture)), s, nil, step.Unknown)
+}
+
+// One component, several rows at different versions.
+func TestRowsOfSeveralVersions(t *testing.T) {
+	f := newFake("NVIDIA")
+	for id, v := range map[string]string{"GPU_0": "1.0", "GPU_1": "1.1"} {
+		f.put(rowsPath+"/"+id, obj{"Id": id, "Version": v})
+	}
+	s := firmwareStep()
+	s.Args.Rows = []string{"GPU_0", "GPU_1"}
+	mustCheck(t, f.driver(withImage(picture)), s, nil, step.Moved)
+	s.Expect["version"] = []any{"1.0", "1.1"}
+	mustCheck(t, f.driver(withImage(picture)), s, nil, step.Ready)
+	f.put(rowsPath+"/GPU_0", obj{"Version": "2.0"})
+	mustCheck(t, f.driver(withImage(picture)), s, nil, step.Ready)
+	f.put(rowsPath+"/GPU_1", obj{"Version": "2.0"})
+	mustCheck(t, f.driver(withImage(picture)), s, nil, step.Done)
 }
 
 func TestUpdateServiceSwitchedOff(t *testing.T) {

@@ -13,15 +13,14 @@ const rootPath = "/redfish/v1/"
 
 // layout is where things are on one BMC, found by following links from the service root.
 type layout struct {
-	root        redfish.Object
-	id          redfish.Identity
-	systems     []*redfish.Resource
-	managers    []*redfish.Resource
-	update      string // UpdateService
-	inventory   string // FirmwareInventory
-	taskService string
-	tasks       string // collection of tasks
-	jobs        string // collection of vendor jobs that outlive tasks, or empty
+	root      redfish.Object
+	id        redfish.Identity
+	systems   []*redfish.Resource
+	managers  []*redfish.Resource
+	update    string // UpdateService
+	inventory string // FirmwareInventory
+	tasks     string // collection of tasks
+	jobs      string // collection of vendor jobs that outlive tasks, or empty
 }
 
 // layout reads the layout once; forget makes it be read again.
@@ -70,7 +69,7 @@ func readLayout(ctx context.Context, rf client) (*layout, error) {
 	}
 	if service != "" {
 		if t, err := rf.Get(ctx, service); err == nil {
-			l.taskService, l.tasks = service, t.Obj.Link("Tasks")
+			l.tasks = t.Obj.Link("Tasks")
 		} else if !redfish.IsNotFound(err) {
 			return nil, fmt.Errorf("read the task service: %w", err)
 		}

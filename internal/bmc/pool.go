@@ -103,6 +103,7 @@ type conn struct {
 	mu      sync.Mutex
 	lay     *layout
 	pushes  map[string]bool // handles of the pushes of this process
+	mine    map[string]push // pushes of this process whose version was not read yet, by pushKey
 	settled map[string]bool // handles whose target version was read
 	resets  map[step.Activation]time.Time
 	moves   map[string]move      // when live tasks last moved
@@ -110,7 +111,7 @@ type conn struct {
 }
 
 func newConn(rf *redfish.Client) *conn {
-	return &conn{rf: rf, core: rf, closer: rf.Close, turn: make(chan struct{}, 1), pushes: map[string]bool{}, settled: map[string]bool{},
+	return &conn{rf: rf, core: rf, closer: rf.Close, turn: make(chan struct{}, 1), pushes: map[string]bool{}, mine: map[string]push{}, settled: map[string]bool{},
 		resets: map[step.Activation]time.Time{}, moves: map[string]move{},
 		posts: map[string]time.Time{}}
 }
@@ -132,12 +133,34 @@ func (c *conn) forget() {
 	c.lay = nil
 }
 
-func (c *conn) pushed(handle string) {
+// push is an image that this process has sent.
+type push struct {
+	handle string
+	at     time.Time
+}
+
+// pushed remembers a push and its task.
+func (c *conn) pushed(key, handle string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if handle != "" {
 		c.pushes[handle] = true
+		c.mine[key] = push{handle, time.Now()}
 	}
+}
+
+// pushOf finds what this process has sent for a key.
+func (c *conn) pushOf(key string) (push, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, ok := c.mine[key]
+	return p, ok
+}
+
+func (c *conn) forgetPush(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.mine, key)
 }
 
 func (c *conn) stats() rack.Stats {

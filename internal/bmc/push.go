@@ -50,9 +50,12 @@ func (d *Driver) service(ctx context.Context) (service, error) {
 	return u, nil
 }
 
-// applyTime is what is sent for a wanted moment: only what the service lists.
-func (u service) applyTime(apply string, t traits) string {
-	switch apply {
+// applyTime is what is sent for the planned moment: only what the service lists.
+func (u service) applyTime(args step.Args, t traits) string {
+	if slices.Contains(u.applies, args.ApplyTime) {
+		return args.ApplyTime
+	}
+	switch args.Apply {
 	case "on_reset":
 		if a := firstOf(u.applies, "OnReset"); a != "" || !t.startUpdate {
 			return a
@@ -108,11 +111,11 @@ func (d *Driver) actFirmware(ctx context.Context, a *act) error {
 	if err != nil {
 		return d.afterLostPush(ctx, a, err)
 	}
-	d.c.pushed(r.Handle())
+	d.c.pushed(pushKey(a.s), r.Handle())
 	if err := a.sent(r.Handle()); err != nil {
 		return err
 	}
-	if u.applyTime(a.s.Args.Apply, t) == "OnStartUpdateRequest" && u.start != "" {
+	if u.applyTime(a.s.Args, t) == "OnStartUpdateRequest" && u.start != "" {
 		return d.startUpdate(ctx, a, u)
 	}
 	return nil
@@ -195,7 +198,7 @@ func multipartParameters(s step.Step, u service, t traits) map[string]any {
 		targets = []string{}
 	}
 	p := map[string]any{"Targets": targets}
-	if a := u.applyTime(s.Args.Apply, t); a != "" {
+	if a := u.applyTime(s.Args, t); a != "" {
 		p["@Redfish.OperationApplyTime"] = a
 	}
 	if t.emptyOem {
@@ -236,7 +239,7 @@ func (d *Driver) simpleUpdate(s step.Step, u service, t traits) (func(context.Co
 	if p, _, ok := strings.Cut(from, "://"); ok && slices.Contains(u.simple.Strs("TransferProtocol@Redfish.AllowableValues"), strings.ToUpper(p)) {
 		body["TransferProtocol"] = strings.ToUpper(p)
 	}
-	if a := u.applyTime(s.Args.Apply, t); a != "" {
+	if a := u.applyTime(s.Args, t); a != "" {
 		body["@Redfish.OperationApplyTime"] = a
 	}
 	target := u.simple.Str("target")
@@ -251,7 +254,7 @@ func (d *Driver) afterLostPush(ctx context.Context, a *act, cause error) error {
 	}
 	w, err := d.lostPush(ctx, a.s, &a.op)
 	if err == nil && w != nil {
-		d.c.pushed(w.uri)
+		d.c.pushed(pushKey(a.s), w.uri)
 		return a.sent(w.uri)
 	}
 	if r, err := d.rows(ctx, a.s); err == nil && r.staged {
@@ -280,7 +283,7 @@ func (d *Driver) startUpdate(ctx context.Context, a *act, u service) error {
 		return fmt.Errorf("start the update: %w", err)
 	}
 	if h := r.Handle(); h != "" {
-		d.c.pushed(h)
+		d.c.pushed(pushKey(a.s), h)
 		return a.sent(h)
 	}
 	return nil

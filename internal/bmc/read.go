@@ -65,6 +65,14 @@ func stringsOf(v any) []string {
 	}
 }
 
+// stringsOrOne reads a fact that is a string or a list of them.
+func stringsOrOne(v any) []string {
+	if s := textOf(v); s != "" {
+		return []string{s}
+	}
+	return stringsOf(v)
+}
+
 // textOf reads a fact that is a string.
 func textOf(v any) string {
 	s, _ := v.(string)

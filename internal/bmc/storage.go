@@ -80,6 +80,9 @@ func waitsForReset(v redfish.Object) bool {
 }
 
 func (d *Driver) checkVolume(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
+	if s.Want["exists"] == false {
+		return d.checkNoVolume(ctx, s, op)
+	}
 	x, err := d.shelf(ctx, s)
 	if err != nil {
 		return step.State{}, err
@@ -180,6 +183,9 @@ func controllerOf(collection string) string {
 }
 
 func (d *Driver) actVolume(ctx context.Context, a *act) error {
+	if a.s.Want["exists"] == false {
+		return d.actNoVolume(ctx, a)
+	}
 	if proceed, err := a.begun(ctx); !proceed { // also adopts a volume that is there, and refuses drives that are not free
 		return err
 	}
@@ -288,4 +294,61 @@ func nameKey(caps redfish.Object, name string) (string, bool) {
 		return key, true
 	}
 	return "", false
+}
+
+// checkNoVolume looks at a volume that is to go. Args.Path is the volume itself.
+func (d *Driver) checkNoVolume(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
+	r, err := d.c.rf.Get(ctx, s.Args.Path)
+	if redfish.IsNotFound(err) {
+		return state(step.Done, step.Facts{"exists": false}, ""), nil
+	}
+	if err != nil {
+		return step.State{}, fmt.Errorf("read the volume: %w", err)
+	}
+	var serials []string
+	for _, p := range r.Obj.Links("Links", "Drives") {
+		drive, err := d.c.rf.Get(ctx, p)
+		if err != nil {
+			return step.State{}, fmt.Errorf("read drive %s: %w", lastPart(p), err)
+		}
+		serials = append(serials, drive.Obj.Str("SerialNumber"))
+	}
+	slices.Sort(serials)
+	seen := step.Facts{"exists": true, "raid_type": raidOf(r.Obj), "drives": serials}
+	planned := slices.Sorted(slices.Values(stringsOf(s.Expect["drives"])))
+	if raid := textOf(s.Expect["raid_type"]); raid != "" && raid != raidOf(r.Obj) || len(planned) > 0 && !slices.Equal(planned, serials) {
+		return state(step.Moved, seen, "%s is another volume: %s of %s", lastPart(s.Args.Path), raidOf(r.Obj), strings.Join(serials, ", ")), nil
+	}
+	if op == nil || !op.Sent {
+		return state(step.Ready, seen, ""), nil
+	}
+	switch w := d.follow(ctx, op.Handle); {
+	case op.Handle == "":
+	case w.phase == phaseRunning:
+		return step.State{Standing: step.Working, Percent: w.percent, Note: w.said, Seen: seen}, nil
+	case w.phase == phaseWaiting:
+		return state(step.Staged, seen, "%s", w.said), nil
+	case w.phase == phaseFailed:
+		return state(step.Ready, seen, "the volume was not deleted: %s", w.said), nil
+	}
+	return state(step.Ready, seen, "the volume is still there"), nil
+}
+
+// actNoVolume deletes a volume. That its owner consented is the plan's business, and written in the step's Why.
+func (d *Driver) actNoVolume(ctx context.Context, a *act) error {
+	if proceed, err := a.begun(ctx); !proceed {
+		return err
+	}
+	v, err := d.vitals(ctx, a.s, false)
+	if err != nil {
+		return err
+	}
+	if err := a.intend(v.facts()); err != nil {
+		return err
+	}
+	r, err := d.c.rf.Delete(ctx, a.s.Args.Path)
+	if err != nil {
+		return fmt.Errorf("delete the volume: %w", err)
+	}
+	return a.sent(r.Handle())
 }

@@ -125,3 +125,30 @@ func TestVolumeByCapabilities(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 }
+
+func TestVolumeIsDeletedOnlyWhenItIsThePlannedOne(t *testing.T) {
+	path := volumes + "/1"
+	s := step.Step{ID: "n/60-volume", Node: "n", Kind: step.Volume, Args: step.Args{System: sysPath, Path: path},
+		Expect: step.Facts{"exists": true, "name": "v", "raid_type": "RAID1", "drives": []any{"S0", "S1"}}, Want: step.Facts{"exists": false}}
+	f := storageFake()
+	f.on["DELETE "+path] = func(obj) (*redfish.Response, error) {
+		delete(f.res, path)
+		return &redfish.Response{}, nil
+	}
+	d := f.driver(Options{})
+	f.put(path, volume("RAID1", "Enabled", drive0))
+	if err := d.Act(t.Context(), s, (&journal{}).record); step.ClassOf(err) != step.HasMoved || len(f.said("DELETE")) != 0 {
+		t.Fatalf("got %v, said %q", err, f.said("DELETE"))
+	}
+	f.put(path, volume("RAID1", "Enabled", drive1, drive0))
+	mustCheck(t, d, s, nil, step.Ready)
+	for range 2 {
+		if err := d.Act(t.Context(), s, (&journal{}).record); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := len(f.said("DELETE")); n != 1 {
+		t.Fatalf("%d deletions", n)
+	}
+	mustCheck(t, d, s, nil, step.Done)
+}

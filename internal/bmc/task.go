@@ -31,8 +31,7 @@ type work struct {
 	stalled bool // it runs and has shown no progress for long: some never end (R36)
 	percent int  // -1 = not told
 	said    string
-	update  bool // it writes firmware
-	ended   time.Time
+	update  bool   // it writes firmware
 	whole   string // its JSON in lower case, to look for what it is about
 }
 
@@ -135,7 +134,6 @@ func workOf(r *redfish.Resource) work {
 		w.said += ": " + last
 	}
 	w.whole = strings.ToLower(spelling(r.Obj))
-	w.ended, _ = time.Parse(time.RFC3339, r.Obj.Str("EndTime")) // zero when it is not told, or not a time (R42)
 	if w.phase == phaseRunning && strings.Contains(w.whole, "successfully scheduled") {
 		w.phase = phaseWaiting // Dell's task of a scheduled job
 	}

@@ -1,6 +1,7 @@
 package drivertest_test
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 
@@ -57,5 +58,16 @@ func TestQuirks(t *testing.T) {
 				t.Error("it never struck")
 			}
 		})
+	}
+}
+
+// All faults at once, by seeds: what converges alone has to converge together.
+func TestAllFaults(t *testing.T) {
+	for seed := range uint64(3) {
+		for _, name := range sim.Dialects() {
+			t.Run(fmt.Sprintf("seed %d on %s", seed, name), func(t *testing.T) {
+				drivertest.Converge(t, seededRig(name, seed, "all"), 2)
+			})
+		}
 	}
 }

@@ -80,10 +80,7 @@ func design(name string) rack.Design {
 	}
 }
 
-// seed is that of every simulated rack here: the twin that is surveyed has the same serial numbers.
-const seed = 7
-
-func newRack(t *testing.T, name string, faults ...string) *sim.Rack {
+func newRack(t *testing.T, name string, seed uint64, faults ...string) *sim.Rack {
 	t.Helper()
 	r, err := sim.New(design(name), sim.Options{Seed: seed, Faults: faults})
 	if err != nil {
@@ -99,10 +96,14 @@ func newRack(t *testing.T, name string, faults ...string) *sim.Rack {
 
 // rig makes a rig of a simulated node with faults.
 func rig(name string, faults ...string) func(t *testing.T) *drivertest.Rig {
+	return seededRig(name, 7, faults...)
+}
+
+func seededRig(name string, seed uint64, faults ...string) func(t *testing.T) *drivertest.Rig {
 	return func(t *testing.T) *drivertest.Rig {
 		t.Helper()
-		dev := survey(t, newRack(t, name))
-		r := newRack(t, name, faults...)
+		dev := survey(t, newRack(t, name, seed)) // a twin: the same serial numbers, no faults
+		r := newRack(t, name, seed, faults...)
 		images := packages(t, name)
 		open := func() drivertest.Driver { return driver(t, r, images) }
 		host, ok := dev.Host()
