@@ -18,7 +18,8 @@ var bindAttributes = list{"url", "pin_sha256", "ca_file", "serial", "mac", "syst
 
 var bindSpec = &blockSpec{labels: 1, freeLabel: true, attrs: attrs(list{"url"}, bindAttributes[1:]...)}
 
-// ParseBindings reads site.bind.hcl: bind "NODE" { url pin_sha256 ca_file serial mac system username credential }. What could be
+// ParseBindings reads site.bind.hcl: bind "NODE" { url pin_sha256 ca_file serial mac system username credential }.
+// What could be
 // read is returned, in the order of the text.
 func ParseBindings(name string, src []byte) ([]rack.Binding, diag.List) {
 	body, diags := parseBody(name, src)
@@ -42,7 +43,8 @@ func ParseBindings(name string, src []byte) ([]rack.Binding, diag.List) {
 		}
 		p.body(b.Body, bindSpec, "bind")
 		if at, twice := seen[b.Labels[0]]; twice {
-			p.errorf(b.DefRange(), "Duplicate block", "Node %q is bound at %s already.", b.Labels[0], diag.At(at).Short())
+			p.errorf(b.DefRange(), "Duplicate block", "Node %q is bound at %s already.", b.Labels[0],
+				diag.At(at).Short())
 			continue
 		}
 		seen[b.Labels[0]] = b.DefRange()
@@ -50,8 +52,11 @@ func ParseBindings(name string, src []byte) ([]rack.Binding, diag.List) {
 		for _, a := range sortedAttributes(b.Body) {
 			vals[a.Name] = p.bindValue(a.Name, a.Expr)
 		}
-		p.bindURL(b.Body.Attributes["url"], vals["url"])
-		out = append(out, rack.Binding{Node: b.Labels[0], URL: vals["url"], PinSHA256: vals["pin_sha256"], CAFile: vals["ca_file"],
+		if a := b.Body.Attributes["url"]; a != nil {
+			p.bindURL(a.Expr.Range(), vals["url"])
+		}
+		out = append(out, rack.Binding{Node: b.Labels[0], URL: vals["url"], PinSHA256: vals["pin_sha256"],
+			CAFile: vals["ca_file"],
 			Serial: vals["serial"], MAC: vals["mac"], System: vals["system"], Username: vals["username"],
 			Credential: rack.SecretRef(vals["credential"])})
 	}
@@ -66,7 +71,8 @@ func (p *parser) bindValue(name string, expr hcl.Expression) string {
 	}
 	if name == "credential" {
 		if v.Type() != secretType {
-			p.errorf(expr.Range(), "Secret in the text", "%q takes a reference, never the secret: secret(\"env:NAME\") or secret(\"file:PATH\").", name)
+			p.errorf(expr.Range(), "Secret in the text", "%q takes a reference, never the secret: "+
+				"secret(\"env:NAME\") or secret(\"file:PATH\").", name)
 			return ""
 		}
 		return string(*v.EncapsulatedValue().(*rack.SecretRef))
@@ -78,17 +84,19 @@ func (p *parser) bindValue(name string, expr hcl.Expression) string {
 	return s
 }
 
-func (p *parser) bindURL(a interface{ Range() hcl.Range }, s string) {
-	u, err := url.Parse(s)
+func (p *parser) bindURL(at hcl.Range, s string) {
 	if s == "" {
-		return // missing or wrong, reported
+		return // wrong, reported
 	}
+	u, err := url.Parse(s)
 	if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
-		p.errorf(a.Range(), "Wrong URL", "The URL of a BMC is \"https://HOST\" or \"https://HOST:PORT\", without user or password.")
+		p.errorf(at, "Wrong URL", "The URL of a BMC is \"https://HOST\" or \"https://HOST:PORT\", without user or "+
+			"password.")
 	}
 }
 
-// WriteBindings writes a complete list of bindings over a previous file: blocks of nodes that are still bound keep their place
+// WriteBindings writes a complete list of bindings over a previous file: blocks of nodes that are still bound keep
+// their place
 // and comments, others go, new ones come last. The previous text may be empty; text that does not parse is an error.
 func WriteBindings(bindings []rack.Binding, previous []byte) ([]byte, error) {
 	if diags := guard(BindingsFile, previous); diags.HasErrors() {
@@ -130,7 +138,8 @@ func WriteBindings(bindings []rack.Binding, previous []byte) ([]byte, error) {
 }
 
 func setBinding(body *hclwrite.Body, b rack.Binding) {
-	vals := map[string]string{"url": b.URL, "pin_sha256": b.PinSHA256, "ca_file": b.CAFile, "serial": b.Serial, "mac": b.MAC,
+	vals := map[string]string{"url": b.URL, "pin_sha256": b.PinSHA256, "ca_file": b.CAFile, "serial": b.Serial,
+		"mac":    b.MAC,
 		"system": b.System, "username": b.Username, "credential": string(b.Credential)}
 	for _, name := range bindAttributes {
 		s := vals[name]
@@ -138,14 +147,16 @@ func setBinding(body *hclwrite.Body, b rack.Binding) {
 		case s == "":
 			body.RemoveAttribute(name)
 		case name == "credential":
-			body.SetAttributeRaw(name, hclwrite.TokensForFunctionCall("secret", hclwrite.TokensForValue(cty.StringVal(s))))
+			body.SetAttributeRaw(name, hclwrite.TokensForFunctionCall("secret",
+				hclwrite.TokensForValue(cty.StringVal(s))))
 		default:
 			body.SetAttributeValue(name, cty.StringVal(s))
 		}
 	}
 }
 
-// CheckBindings compares bindings with a Design: a binding of an unknown node is an error, a node without one a warning.
+// CheckBindings compares bindings with a Design: a binding of an unknown node is an error, a node without one a
+// warning.
 func CheckBindings(d rack.Design, bindings []rack.Binding) diag.List {
 	var out diag.List
 	bound := map[string]bool{}
@@ -162,7 +173,8 @@ func CheckBindings(d rack.Design, bindings []rack.Binding) diag.List {
 	}
 	for _, n := range d.Nodes {
 		if !bound[n.Name] {
-			out = append(out, diag.Diagnostic{Severity: diag.Warning, Summary: "Node is not bound", Address: string(n.Address), Subject: n.Origin,
+			out = append(out, diag.Diagnostic{Severity: diag.Warning, Summary: "Node is not bound",
+				Address: string(n.Address), Subject: n.Origin,
 				Detail: fmt.Sprintf("No binding says where the BMC of %q is: metalwright bind.", n.Name)})
 		}
 	}

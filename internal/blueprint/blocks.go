@@ -58,7 +58,8 @@ func (rd *reader) firmware(in *instance) {
 		}
 		e.Targets = append(e.Targets, t.address)
 		if n.Firmware != nil {
-			rd.errorf(rd.at("targets"), "Two baselines for one node", "%s has its firmware from %s already.", t.address, n.Firmware.Set)
+			rd.errorf(rd.at("targets"), "Two baselines for one node", "%s has its firmware from %s already.",
+				t.address, n.Firmware.Set)
 			continue
 		}
 		if e.Baseline == "" {
@@ -77,8 +78,10 @@ func (r *resolver) baselineFits(rd *reader, key string, n *rack.Node) {
 	if len(match) == 0 || n.Hardware == "" || slices.Contains(match, strings.TrimPrefix(n.Hardware, "server.")) {
 		return
 	}
-	r.find(finding{rule: "firmware.match", about: []rack.Address{n.Address, rd.in.address}, at: diag.At(rd.at("baseline")),
-		summary: "Baseline for other hardware", detail: "Baseline " + key + " is for " + orList(match) + "; " + string(n.Address) +
+	r.find(finding{rule: "firmware.match", about: []rack.Address{n.Address, rd.in.address},
+		at:      diag.At(rd.at("baseline")),
+		summary: "Baseline for other hardware", detail: "Baseline " + key + " is for " + orList(match) + "; " +
+			string(n.Address) +
 			" is hw." + n.Hardware + ". Choose a baseline of its platform, or leave the node out of the targets."})
 }
 
@@ -99,6 +102,9 @@ func (rd *reader) os(in *instance) {
 		}
 	}
 	e.Erase = rd.text("erase")
+	for _, b := range rd.subs {
+		rd.warnf(b.DefRange(), "Not planned by this version", "The block %q of an os block is read and not acted on.", b.Type)
+	}
 	targets, _ := rd.refs("targets", "targets", "node")
 	for _, t := range targets {
 		n, ok := t.element.(*rack.Node)
@@ -107,7 +113,8 @@ func (rd *reader) os(in *instance) {
 		}
 		e.Targets = append(e.Targets, t.address)
 		if n.Media != nil {
-			rd.errorf(rd.at("targets"), "Two images for one node", "%s has its image from %s already.", t.address, n.Media.OS)
+			rd.errorf(rd.at("targets"), "Two images for one node", "%s has its image from %s already.", t.address,
+				n.Media.OS)
 			continue
 		}
 		rd.layout(e, n)
@@ -138,7 +145,8 @@ func (rd *reader) layout(e *rack.OS, n *rack.Node) {
 	}
 	for _, use := range sortedKeys(e.Disks) {
 		if d := e.Disks[use]; !slices.Contains(names, d) {
-			rd.errorf(rd.at("disks"), "Unknown disk layout", "hw.%s has no disks called %q. %s", n.Hardware, d, orKnown(d, names, "It has "))
+			rd.errorf(rd.at("disks"), "Unknown disk layout", "hw.%s has no disks called %q. %s", n.Hardware, d,
+				orKnown(d, names, "It has "))
 		}
 	}
 }
@@ -176,7 +184,8 @@ func (r *resolver) imageURL(rd *reader, image string, node *instance) string {
 	}
 	if strings.Contains(path, "://") {
 		if u, err := url.Parse(path); err != nil || u.Host == "" || u.User != nil {
-			rd.errorf(rd.at("image"), "Wrong image", "The image is not a URL such as \"https://mirror.bne1.example/images/x.iso\" (without "+
+			rd.errorf(rd.at("image"), "Wrong image", "The image is not a URL such as "+
+				"\"https://mirror.bne1.example/images/x.iso\" (without "+
 				"user or password).")
 			return ""
 		}
@@ -191,7 +200,8 @@ func (r *resolver) imageURL(rd *reader, image string, node *instance) string {
 		return ""
 	}
 	if len(site.Endpoints["artifacts"]) == 0 {
-		rd.errorf(rd.at("image"), "No mirror for the image", "%s has no endpoint \"artifacts\", from which the image would be served.",
+		rd.errorf(rd.at("image"), "No mirror for the image", "%s has no endpoint \"artifacts\", from which the "+
+			"image would be served.",
 			site.Address)
 		return ""
 	}
@@ -218,7 +228,8 @@ func (rd *reader) acceptance(in *instance) {
 		}
 		raw, known, ok := rd.json(v, name)
 		if !known {
-			rd.warnf(rd.at(name), "Not checked", "The threshold %q is unknown: the catalog has no number for it. Give one, with its source "+
+			rd.warnf(rd.at(name), "Not checked", "The threshold %q is unknown: the catalog has no number for it. "+
+				"Give one, with its source "+
 				"in a comment.", name)
 			continue
 		}
@@ -304,7 +315,8 @@ func (r *resolver) runCheck(in *instance) {
 		}
 		v := s.assertion(pair[0], text, func(message string) {
 			e.Message = message
-			r.find(finding{rule: "check." + in.name, about: []rack.Address{in.address}, at: diag.At(pair[0].Range()), detail: message,
+			r.find(finding{rule: "check." + in.name, about: []rack.Address{in.address}, at: diag.At(pair[0].Range()),
+				detail:  message,
 				summary: "Check failed", warning: e.Severity == "warning"})
 		})
 		if v == undecided {
@@ -326,7 +338,8 @@ var planRules = list{"place.u", "power.feed", "power.contract", "weight.floor", 
 var laterRules = list{"hardware.identity", "hardware.gpu_count"}
 
 func (rd *reader) waiver(in *instance) {
-	e := &rack.Waiver{Address: in.address, Origin: rd.origin(), Rule: rd.text("rule"), Owner: rd.text("owner"), Reason: rd.text("reason"),
+	e := &rack.Waiver{Address: in.address, Origin: rd.origin(), Rule: rd.text("rule"), Owner: rd.text("owner"),
+		Reason:  rd.text("reason"),
 		Expires: rd.text("expires")}
 	known := slices.Concat(planRules, laterRules, residency.RuleIDs())
 	for name := range rd.s.m.bp.byKind["check"] {
@@ -334,10 +347,12 @@ func (rd *reader) waiver(in *instance) {
 	}
 	slices.Sort(known)
 	if e.Rule != "" && !slices.Contains(known, e.Rule) {
-		rd.errorf(rd.at("rule"), "Unknown rule", "There is no rule %q. %s", e.Rule, orKnown(e.Rule, known, "The rules are "))
+		rd.errorf(rd.at("rule"), "Unknown rule", "There is no rule %q. %s", e.Rule, orKnown(e.Rule, known,
+			"The rules are "))
 	}
 	for _, name := range []string{"owner", "reason"} {
-		if v, ok := rd.attr[name]; ok && strings.TrimSpace(map[string]string{"owner": e.Owner, "reason": e.Reason}[name]) == "" {
+		if v, ok := rd.attr[name]; ok && strings.TrimSpace(map[string]string{"owner": e.Owner,
+			"reason": e.Reason}[name]) == "" {
 			rd.errorf(v.expr.Range(), "Waiver without "+name, "A waiver needs a %s: it stands in the evidence.", name)
 		}
 	}
@@ -350,7 +365,8 @@ func (rd *reader) waiver(in *instance) {
 	}
 	if _, given := rd.attr["targets"]; given && (!ok || len(targets) == 0) {
 		if ok {
-			rd.errorf(rd.at("targets"), "Waiver without targets", "The targets are an empty collection. Without targets a waiver is for the "+
+			rd.errorf(rd.at("targets"), "Waiver without targets", "The targets are an empty collection. Without "+
+				"targets a waiver is for the "+
 				"whole blueprint, so leave the attribute out if that is meant.")
 		}
 		return // a waiver whose targets are unknown must not loosen everything

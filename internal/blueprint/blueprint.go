@@ -1,6 +1,7 @@
 // Package blueprint turns HCL text into a rack.Design: parse, resolve references, expand, check.
 //
-// Evaluation is pure: it reads the text of the blueprint, the lock and the catalog, which are all arguments; the same input
+// Evaluation is pure: it reads the text of the blueprint, the lock and the catalog, which are all arguments; the same
+// input
 // gives the same Design bytes. Diagnostics are collected, never first-only, and no input makes it panic.
 package blueprint
 
@@ -62,7 +63,8 @@ func (b *block) String() string {
 
 // Options are what Resolve needs besides the text. The zero value resolves a blueprint without variables or a catalog.
 type Options struct {
-	// Variables sets variables by name. A string is read as on a command line: as it is for a variable of type string, else
+	// Variables sets variables by name. A string is read as on a command line: as it is for a variable of type string,
+	// else
 	// as an HCL expression. bool, int, int64, float64, json.Number, []any and map[string]any are values.
 	Variables map[string]any
 	// VariableFiles are files of "name = value" lines, by name; a later name wins, and Variables wins over all.
@@ -101,13 +103,15 @@ const (
 	maxReferenceDepth = 300 // references that wait for each other
 )
 
-// Parse reads the .mw.hcl files of one directory; other names are ignored. The Blueprint is never nil: with errors it holds
+// Parse reads the .mw.hcl files of one directory; other names are ignored. The Blueprint is never nil: with errors it
+// holds
 // what could be read, and resolving it may report more.
 func Parse(src map[string][]byte) (*Blueprint, diag.List) { return parseAt("", src) }
 
 // parseAt is Parse for a directory whose file names are shown below dir.
 func parseAt(dir string, src map[string][]byte) (*Blueprint, diag.List) {
-	p := parser{bp: &Blueprint{sources: Source{}, variables: map[string]*variable{}, locals: map[string]*hclsyntax.Attribute{},
+	p := parser{bp: &Blueprint{sources: Source{}, variables: map[string]*variable{},
+		locals: map[string]*hclsyntax.Attribute{},
 		byKind: map[string]map[string]*block{}}}
 	var names []string
 	for name := range src {
@@ -146,7 +150,8 @@ func (p *parser) errorf(r hcl.Range, summary, format string, args ...any) {
 }
 
 func errorAt(r hcl.Range, summary, format string, args ...any) diag.Diagnostic {
-	return diag.Diagnostic{Severity: diag.Error, Summary: summary, Detail: fmt.Sprintf(format, args...), Subject: diag.At(r)}
+	return diag.Diagnostic{Severity: diag.Error, Summary: summary, Detail: fmt.Sprintf(format, args...),
+		Subject: diag.At(r)}
 }
 
 func (p *parser) file(name string, src []byte) *hclsyntax.Body {
@@ -156,7 +161,8 @@ func (p *parser) file(name string, src []byte) *hclsyntax.Body {
 	return body
 }
 
-// parseBody parses one HCL file within the limits, and prepares its for expressions to be counted. A nil body means that
+// parseBody parses one HCL file within the limits, and prepares its for expressions to be counted. A nil body means
+// that
 // nothing could be read.
 func parseBody(name string, src []byte) (*hclsyntax.Body, diag.List) {
 	if diags := guard(name, src); diags.HasErrors() {
@@ -178,7 +184,8 @@ func parseBody(name string, src []byte) (*hclsyntax.Body, diag.List) {
 // topLevel files the blocks of one body and checks their structure.
 func (p *parser) topLevel(body *hclsyntax.Body) {
 	for _, a := range sortedAttributes(body) {
-		p.errorf(a.NameRange, "Unexpected attribute", "A blueprint file holds blocks only; %q stands outside of any.%s", a.Name,
+		p.errorf(a.NameRange, "Unexpected attribute", "A blueprint file holds blocks only; %q stands outside of "+
+			"any.%s", a.Name,
 			suggestBlock(a.Name))
 	}
 	for _, b := range body.Blocks {
@@ -208,7 +215,8 @@ func (p *parser) labels(b *hclsyntax.Block, spec *blockSpec) bool {
 		return false
 	}
 	if spec.labels == 1 && !spec.freeLabel && !hclsyntax.ValidIdentifier(b.Labels[0]) {
-		p.errorf(b.LabelRanges[0], "Invalid name", "%q cannot be referred to: a name starts with a letter and has letters, digits, "+
+		p.errorf(b.LabelRanges[0], "Invalid name", "%q cannot be referred to: a name starts with a letter and has "+
+			"letters, digits, "+
 			"underscores and dashes.", b.Labels[0])
 		return false
 	}
@@ -246,7 +254,8 @@ func (p *parser) body(b *hclsyntax.Body, spec *blockSpec, what string) {
 				p.errorf(x.TypeRange, "Attribute written as block", "%q is an attribute: write %s = ….", x.Type, x.Type)
 				continue
 			}
-			p.errorf(x.TypeRange, "Unknown block", "%q is not a block of %s. %s", x.Type, what, orKnown(x.Type, known, "Known here are "))
+			p.errorf(x.TypeRange, "Unknown block", "%q is not a block of %s. %s", x.Type, what, orKnown(x.Type, known,
+				"Known here are "))
 			continue
 		case seen[x.Type] && !sub.repeat:
 			p.errorf(x.DefRange(), "Duplicate block", "%s has one block %q only.", what, x.Type)
@@ -276,7 +285,8 @@ func (p *parser) enter(b *hclsyntax.Block, spec *blockSpec) {
 	if b.Type == "locals" {
 		for _, a := range sortedAttributes(b.Body) {
 			if old, taken := p.bp.locals[a.Name]; taken {
-				p.errorf(a.NameRange, "Duplicate local value", "local.%s is set at %s already.", a.Name, diag.At(old.NameRange).Short())
+				p.errorf(a.NameRange, "Duplicate local value", "local.%s is set at %s already.", a.Name,
+					diag.At(old.NameRange).Short())
 				continue
 			}
 			p.bp.locals[a.Name] = a
@@ -293,7 +303,8 @@ func (p *parser) enter(b *hclsyntax.Block, spec *blockSpec) {
 		p.bp.byKind[b.Type] = kind
 	}
 	if old, taken := kind[x.name]; taken {
-		p.errorf(b.DefRange(), "Duplicate block", "%s is declared at %s already.", x, diag.At(old.syn.DefRange()).Short())
+		p.errorf(b.DefRange(), "Duplicate block", "%s is declared at %s already.", x,
+			diag.At(old.syn.DefRange()).Short())
 		return
 	}
 	kind[x.name] = x

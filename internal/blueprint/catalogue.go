@@ -11,7 +11,8 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// Values of the catalog are objects that carry, besides what is useful to read, two attributes by which a decoder knows them:
+// Values of the catalog are objects that carry, besides what is useful to read, two attributes by which a decoder
+// knows them:
 // catalog (the root) and key. All values below hw have one type, so that they can stand in one list or conditional.
 
 func catalogEntry(root, key string, more map[string]cty.Value) cty.Value {
@@ -23,7 +24,8 @@ func catalogEntry(root, key string, more map[string]cty.Value) cty.Value {
 // catalogRef recognises a value of the catalog.
 func catalogRef(v cty.Value) (root, key string) {
 	v, _ = v.Unmark()
-	if v.IsNull() || !v.IsKnown() || !v.Type().IsObjectType() || !v.Type().HasAttribute("catalog") || !v.Type().HasAttribute("key") {
+	if v.IsNull() || !v.IsKnown() || !v.Type().IsObjectType() || !v.Type().HasAttribute("catalog") ||
+		!v.Type().HasAttribute("key") {
 		return "", ""
 	}
 	c, _ := v.GetAttr("catalog").Unmark()
@@ -52,8 +54,9 @@ func (r *resolver) catalogValue(root string) cty.Value {
 	case "policies":
 		vals := map[string]map[string]cty.Value{}
 		for key, p := range c.Policies {
-			put(vals, key, ".", catalogEntry("policies", key, map[string]cty.Value{"jurisdiction": cty.StringVal(p.Jurisdiction),
-				"serial": cty.NumberIntVal(int64(p.Serial))}))
+			put(vals, key, ".", catalogEntry("policies", key,
+				map[string]cty.Value{"jurisdiction": cty.StringVal(p.Jurisdiction),
+					"serial": cty.NumberIntVal(int64(p.Serial))}))
 		}
 		v = joined(vals)
 	case "images":
@@ -110,7 +113,8 @@ func numberValue(n *rack.Number) cty.Value {
 	return v
 }
 
-var profileType = cty.Object(map[string]cty.Type{"catalog": cty.String, "key": cty.String, "hardware": cty.String, "name": cty.String})
+var profileType = cty.Object(map[string]cty.Type{"catalog": cty.String, "key": cty.String, "hardware": cty.String,
+	"name": cty.String})
 
 func hardwareValue(h rack.Hardware) cty.Value {
 	profiles := map[string]cty.Value{}
@@ -126,7 +130,8 @@ func hardwareValue(h rack.Hardware) cty.Value {
 			facts[name] = numberValue(&n)
 		}
 	}
-	gpu := map[string]cty.Value{"model": cty.NullVal(cty.String), "count": cty.NumberIntVal(0), "memory_mib": cty.UnknownVal(cty.Number)}
+	gpu := map[string]cty.Value{"model": cty.NullVal(cty.String), "count": cty.NumberIntVal(0),
+		"memory_mib": cty.UnknownVal(cty.Number)}
 	if h.GPU != nil {
 		gpu["model"], gpu["count"] = cty.StringVal(h.GPU.Model), cty.NumberIntVal(int64(h.GPU.Count))
 		if h.GPU.MemoryMiB > 0 {
@@ -137,8 +142,9 @@ func hardwareValue(h rack.Hardware) cty.Value {
 		"kind": cty.StringVal(h.Kind), "vendor": cty.StringVal(h.Vendor), "summary": cty.StringVal(h.Summary),
 		"dialect": cty.StringVal(h.Dialect), "cooling": cty.StringVal(h.Cooling), "verified": cty.BoolVal(h.Verified),
 		"u": numberValue(h.U), "weight_kg": numberValue(h.WeightKg), "peak_kw": numberValue(h.PeakKW),
-		"supplies": numberValue(h.Supplies), "supply_kw": numberValue(h.SupplyKW), "memory_gib": numberValue(h.MemoryGiB),
-		"gpu": cty.ObjectVal(gpu), "gpus": gpu["count"],
+		"supplies": numberValue(h.Supplies), "supply_kw": numberValue(h.SupplyKW),
+		"memory_gib": numberValue(h.MemoryGiB),
+		"gpu":        cty.ObjectVal(gpu), "gpus": gpu["count"],
 		"bios": mapOf(profiles, profileType), "accept": mapOf(accept, cty.Number), "facts": mapOf(facts, cty.Number),
 	})
 }
@@ -150,11 +156,13 @@ func mapOf(vals map[string]cty.Value, elem cty.Type) cty.Value {
 	return cty.MapVal(vals)
 }
 
-// hardware finds an entry and keeps it for the Design. The value may come from a variable that forged a key, so it may fail.
+// hardware finds an entry and keeps it for the Design. The value may come from a variable that forged a key, so it may
+// fail.
 func (r *resolver) hardware(key string, at hcl.Range) (rack.Hardware, bool) {
 	h, ok := r.opt.Catalog.Hardware[key]
 	if !ok {
-		r.errorf(at, "Unknown hardware", "The catalog has no hw.%s. %s", key, orKnown(key, sortedKeys(r.opt.Catalog.Hardware), "It has "))
+		r.errorf(at, "Unknown hardware", "The catalog has no hw.%s. %s", key, orKnown(key,
+			sortedKeys(r.opt.Catalog.Hardware), "It has "))
 		return h, false
 	}
 	if r.design.Hardware == nil {

@@ -38,6 +38,27 @@ func (rd *reader) decode(in *instance) {
 		rd.waiver(in)
 	default: // switch, power_shelf, fabric, storage, stack
 		rd.unplanned(in)
+		return
+	}
+	rd.after(in)
+	rd.touch()
+}
+
+// touch evaluates what the decoder did not read, so that a wrong reference in a description or a note is not passed over.
+func (rd *reader) touch() {
+	read := map[string][]string{"check": {"assert", "message"}}[rd.in.b.kind]
+	for _, name := range sortedKeys(rd.attr) {
+		if !rd.read[name] && !slices.Contains(read, name) {
+			rd.s.eval(rd.attr[name].expr)
+		}
+	}
+	for _, b := range rd.subs {
+		if b.Type != "assert" && !rd.read[b.Type] {
+			rd.values(b.Body, nil, rd.path+"."+b.Type)
+		}
+	}
+	for _, sub := range rd.opened {
+		sub.touch()
 	}
 }
 
@@ -71,7 +92,8 @@ func (rd *reader) country(name string, valid func(string) bool) string {
 		if up := strings.ToUpper(s); valid(up) {
 			near = fmt.Sprintf(" Did you mean %q?", up)
 		}
-		rd.errorf(rd.at(name), "Unknown jurisdiction", "%q is not an ISO 3166-1 code of two capital letters.%s", s, near)
+		rd.errorf(rd.at(name), "Unknown jurisdiction", "%q is not an ISO 3166-1 code of two capital letters.%s", s,
+			near)
 		return ""
 	}
 	return s
@@ -173,7 +195,8 @@ func (rd *reader) coolingClasses() []string {
 	known := list{"air", "dlc", "liquid", "rear_door"}
 	for _, c := range classes {
 		if !slices.Contains(known, c) {
-			rd.errorf(rd.at(name), "Unknown value", "%q is not a cooling class. %s", c, orKnown(c, known, "The classes are "))
+			rd.errorf(rd.at(name), "Unknown value", "%q is not a cooling class. %s", c, orKnown(c, known,
+				"The classes are "))
 			continue
 		}
 		if c == "dlc" {
@@ -191,7 +214,8 @@ func (rd *reader) endpoints(role string, values []string) bool {
 		u, err := url.Parse(s)
 		if strings.Contains(s, "://") {
 			if err != nil || u.Host == "" || u.User != nil {
-				rd.errorf(rd.at(role), "Wrong endpoint", "The endpoint %q is not a URL such as \"https://registry.bne1.example\" (without "+
+				rd.errorf(rd.at(role), "Wrong endpoint", "The endpoint %q is not a URL such as "+
+					"\"https://registry.bne1.example\" (without "+
 					"user or password).", role)
 				return false
 			}
@@ -247,7 +271,8 @@ func (rd *reader) rack(in *instance) {
 	}
 	e.Facts = rd.facts()
 	in.vals["position"] = cty.StringVal(e.Position)
-	in.vals["power"] = cty.ObjectVal(map[string]cty.Value{"feeds": wholeOrNull(e.Feeds), "contract_kw": floatOrNull(e.ContractKW)})
+	in.vals["power"] = cty.ObjectVal(map[string]cty.Value{"feeds": wholeOrNull(e.Feeds),
+		"contract_kw": floatOrNull(e.ContractKW)})
 	in.vals["max_kg"] = floatOrNull(e.MaxKg)
 	in.element = e
 }
@@ -255,7 +280,8 @@ func (rd *reader) rack(in *instance) {
 // kind refuses hardware of the wrong kind: a server where a rack is wanted.
 func (rd *reader) kind(h rack.Hardware, name string, kinds ...string) {
 	if h.Kind != "" && !slices.Contains(kinds, h.Kind) {
-		rd.errorf(rd.at(name), "Wrong kind of hardware", "hw.%s is a %s; here a %s is wanted.", h.Key, h.Kind, orList(kinds))
+		rd.errorf(rd.at(name), "Wrong kind of hardware", "hw.%s is a %s; here a %s is wanted.", h.Key, h.Kind,
+			orList(kinds))
 	}
 }
 

@@ -2,6 +2,7 @@ package blueprint
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hashicorp/hcl/v2"
@@ -23,7 +24,8 @@ const (
 type mark string
 
 const (
-	// poison marks what could not be evaluated and was reported. It travels with the value, so that nothing is said twice.
+	// poison marks what could not be evaluated and was reported. It travels with the value, so that nothing is said
+	// twice.
 	poison    = mark("poison")
 	sensitive = mark("sensitive")
 )
@@ -70,7 +72,8 @@ func (s *scope) eval(expr hcl.Expression) cty.Value {
 		return poisoned // a hole in text that did not parse
 	}
 	if tooLarge(val) {
-		s.m.r.errorf(expr.Range(), "Value too large", "The value has more than %d elements or %d bytes of text.", maxValueElements,
+		s.m.r.errorf(expr.Range(), "Value too large", "The value has more than %d elements or %d bytes of text.",
+			maxValueElements,
 			maxStringBytes)
 		return poisoned
 	}
@@ -146,8 +149,10 @@ func (s *scope) context(expr hcl.Expression) (*hcl.EvalContext, bool) {
 	vars := map[string]cty.Value{budgetVar: s.m.r.budget}
 	groups := map[string]map[string]cty.Value{}
 	ok := true
+	lenient := tried(expr)
 	for _, t := range expr.Variables() {
-		if !s.refer(t, vars, groups) {
+		inTry := slices.ContainsFunc(lenient, func(r hcl.Range) bool { return r.Overlaps(t.SourceRange()) })
+		if !s.refer(t, inTry, vars, groups) {
 			ok = false
 		}
 	}
@@ -157,20 +162,37 @@ func (s *scope) context(expr hcl.Expression) (*hcl.EvalContext, bool) {
 	return &hcl.EvalContext{Variables: vars, Functions: functions}, ok
 }
 
+// tried are the places where a wrong attribute or key is for try or can to find out.
+func tried(expr hcl.Expression) []hcl.Range {
+	node, ok := expr.(hclsyntax.Node)
+	if !ok {
+		return nil
+	}
+	var out []hcl.Range
+	hclsyntax.VisitAll(node, func(n hclsyntax.Node) hcl.Diagnostics {
+		if f, ok := n.(*hclsyntax.FunctionCallExpr); ok && (f.Name == "try" || f.Name == "can") {
+			out = append(out, f.Range())
+		}
+		return nil
+	})
+	return out
+}
+
 // refer resolves one reference into vars (roots that are one value) or groups (roots whose members are named).
-func (s *scope) refer(t hcl.Traversal, vars map[string]cty.Value, groups map[string]map[string]cty.Value) bool {
+func (s *scope) refer(t hcl.Traversal, inTry bool, vars map[string]cty.Value,
+	groups map[string]map[string]cty.Value) bool {
 	root := t.RootName()
 	switch {
 	case s.extra[root] != cty.NilVal:
 		vars[root] = s.extra[root]
-		return s.walk(vars[root], t, 1)
+		return inTry || s.walk(vars[root], t, 1)
 	case root == "each" || root == "count":
 		return s.repetition(t, vars)
 	case isCatalogRoot(root):
 		vars[root] = s.m.r.catalogValue(root)
-		return s.walk(vars[root], t, 1)
+		return inTry || s.walk(vars[root], t, 1)
 	case s.m.isRoot(root):
-		return s.member(t, groups)
+		return s.member(t, inTry, groups)
 	}
 	roots := append(append(list{"var", "local", "use", "each", "count"}, catalogRoots...), referable...)
 	for name := range s.extra {
@@ -204,7 +226,7 @@ func (s *scope) repetition(t hcl.Traversal, vars map[string]cty.Value) bool {
 }
 
 // member resolves ROOT.NAME of var, local, use or a kind of block; ROOT alone stands for all of them.
-func (s *scope) member(t hcl.Traversal, groups map[string]map[string]cty.Value) bool {
+func (s *scope) member(t hcl.Traversal, inTry bool, groups map[string]map[string]cty.Value) bool {
 	root := t.RootName()
 	names := s.m.members(root)
 	g := groups[root]
@@ -221,12 +243,13 @@ func (s *scope) member(t hcl.Traversal, groups map[string]map[string]cty.Value) 
 	}
 	i := indexOf(names, name)
 	if i < 0 {
-		s.m.r.errorf(t.SourceRange(), "Unknown reference", "There is no %s %q in this blueprint. %s", rootNoun(root), name,
+		s.m.r.errorf(t.SourceRange(), "Unknown reference", "There is no %s %q in this blueprint. %s", rootNoun(root),
+			name,
 			orKnown(name, names, "There are "))
 		return false
 	}
 	g[name] = s.m.lookup(root, name, s.phase)
-	return s.walk(g[name], t, 2)
+	return inTry || s.walk(g[name], t, 2)
 }
 
 func rootNoun(root string) string {
@@ -278,7 +301,8 @@ func (s *scope) walk(v cty.Value, t hcl.Traversal, from int) bool {
 		keys := keysOf(v)
 		if indexOf(keys, name) < 0 {
 			rng := t[i].SourceRange()
-			s.m.r.errorf(rng, "Unknown reference", "%s has no %q. %s", traversalText(t[:i]), name, orKnown(name, keys, "It has "))
+			s.m.r.errorf(rng, "Unknown reference", "%s has no %q. %s", traversalText(t[:i]), name, orKnown(name, keys,
+				"It has "))
 			return false
 		}
 		if v.Type().IsObjectType() {

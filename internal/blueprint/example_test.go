@@ -25,22 +25,28 @@ func testCatalog(t testing.TB) Catalog {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Hardware, c.Baselines, c.Images, c.Recipes = maps.Clone(c.Hardware), maps.Clone(c.Baselines), maps.Clone(c.Images), maps.Clone(c.Recipes)
+	c.Hardware, c.Baselines, c.Images, c.Recipes = maps.Clone(c.Hardware), maps.Clone(c.Baselines),
+		maps.Clone(c.Images), maps.Clone(c.Recipes)
 	num := func(v float64) *rack.Number { return &rack.Number{Value: v, Source: "test", Verified: true} }
-	c.Hardware["server.dgx_b200"] = rack.Hardware{Key: "server.dgx_b200", Kind: "server", Vendor: "NVIDIA", Cooling: "air", Digest: "sha256:b200",
+	c.Hardware["server.dgx_b200"] = rack.Hardware{Key: "server.dgx_b200", Kind: "server", Vendor: "NVIDIA",
+		Cooling: "air", Digest: "sha256:b200",
 		U: num(10), PeakKW: num(14.3), WeightKg: num(142.4), Supplies: num(6), SupplyKW: num(3.3),
 		GPU:      &rack.PartFacts{Model: "B200", Count: 8},
 		Disks:    []rack.DiskFacts{{Name: "m2_raid1", Count: 2}, {Name: "u2_raid0", Count: 8}},
 		Profiles: map[string]map[string]any{"training": {"NumaNodesPerSocket": "NPS4", "SriovGlobal": "Enabled"}},
 		Facts:    map[string]rack.Number{"accept.nccl_allreduce_busbw": *num(430)}}
 	c.Hardware["rack.test_48u"] = rack.Hardware{Key: "rack.test_48u", Kind: "rack", U: num(48), Digest: "sha256:rack"}
-	c.Hardware["fabric.ndr400_rail8_su32"] = rack.Hardware{Key: "fabric.ndr400_rail8_su32", Kind: "fabric", Digest: "sha256:fabric"}
-	c.Hardware["server.wet"] = rack.Hardware{Key: "server.wet", Kind: "server", Cooling: "hybrid", U: num(1), Digest: "sha256:wet"}
+	c.Hardware["fabric.ndr400_rail8_su32"] = rack.Hardware{Key: "fabric.ndr400_rail8_su32", Kind: "fabric",
+		Digest: "sha256:fabric"}
+	c.Hardware["server.wet"] = rack.Hardware{Key: "server.wet", Kind: "server", Cooling: "hybrid", U: num(1),
+		Digest: "sha256:wet"}
 	c.Baselines["dgx_b200/2026.10"] = rack.Baseline{Key: "dgx_b200/2026.10", Platform: "dgx_b200", Version: "2026.10",
 		Match: rack.BaselineMatch{Hardware: []string{"dgx_b200"}}, Digest: "sha256:base"}
-	c.Images["ubuntu_24_04_gpu/2026.11"] = catalog.Image{Key: "ubuntu_24_04_gpu/2026.11", Name: "ubuntu_24_04_gpu", Version: "2026.11",
-		Path: "images/ubuntu.iso", Digest: "sha256:image"}
-	c.Recipes["rke2_training/1.34"] = catalog.Recipe{Key: "rke2_training/1.34", Name: "rke2_training", Version: "1.34", Digest: "sha256:recipe"}
+	c.Images["ubuntu_24_04_gpu/2026.11"] = catalog.Image{Key: "ubuntu_24_04_gpu/2026.11", Name: "ubuntu_24_04_gpu",
+		Version: "2026.11",
+		Path:    "images/ubuntu.iso", Digest: "sha256:image"}
+	c.Recipes["rke2_training/1.34"] = catalog.Recipe{Key: "rke2_training/1.34", Name: "rke2_training", Version: "1.34",
+		Digest: "sha256:recipe"}
 	return c
 }
 
@@ -70,7 +76,8 @@ func options(t testing.TB) Options { return Options{Catalog: testCatalog(t), Now
 func say(l diag.List) string {
 	var b strings.Builder
 	for _, d := range l {
-		fmt.Fprintf(&b, "%s:%d:%d-%d:%d: %s: %s", d.Subject.Filename, d.Subject.Start.Line, d.Subject.Start.Column, d.Subject.End.Line,
+		fmt.Fprintf(&b, "%s:%d:%d-%d:%d: %s: %s", d.Subject.Filename, d.Subject.Start.Line, d.Subject.Start.Column,
+			d.Subject.End.Line,
 			d.Subject.End.Column, strings.ToLower(d.Severity.String()), d.Summary)
 		if d.Rule != "" {
 			fmt.Fprintf(&b, " (%s)", d.Rule)
@@ -144,7 +151,8 @@ func TestLanguageExample(t *testing.T) {
 	if !ok || n.Rack != `rack.row_a["a02"]` || n.PositionU != 23 || n.BMC.Credential != "vault:kv/bmc/a02-n3" {
 		t.Errorf("node a02-n3: %+v", n)
 	}
-	if n.Firmware == nil || n.Firmware.Baseline != "dgx_b200/2026.10" || n.BIOS.Attributes["SriovGlobal"].Value != "Enabled" {
+	if n.Firmware == nil || n.Firmware.Baseline != "dgx_b200/2026.10" ||
+		n.BIOS.Attributes["SriovGlobal"].Value != "Enabled" {
 		t.Errorf("node a02-n3: firmware %+v, bios %+v", n.Firmware, n.BIOS)
 	}
 	a, _ := json.MarshalIndent(d, "", "  ")

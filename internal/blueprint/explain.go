@@ -161,7 +161,8 @@ func joinPath(path, k string) string {
 }
 
 func (x *explainer) leaf(path string, v any, at diag.Origin) {
-	if x.below != "" && path != x.below && !strings.HasPrefix(path, x.below+".") && !strings.HasPrefix(path, x.below+"[") {
+	if x.below != "" && path != x.below && !strings.HasPrefix(path, x.below+".") && !strings.HasPrefix(path,
+		x.below+"[") {
 		return
 	}
 	raw, err := json.Marshal(v)

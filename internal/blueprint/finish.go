@@ -94,7 +94,8 @@ func (r *resolver) meta(root *module) {
 		switch {
 		case !ok:
 		case it.key != "metalwright" && it.key != "catalog":
-			rd.errorf(it.keyRange, "Unknown requirement", "A blueprint can require \"metalwright\" and \"catalog\" of a version.%s",
+			rd.errorf(it.keyRange, "Unknown requirement", "A blueprint can require \"metalwright\" and \"catalog\" "+
+				"of a version.%s",
 				diag.DidYouMean(it.key, []string{"metalwright", "catalog"}))
 		default:
 			r.require(rd, it, want)
@@ -109,9 +110,11 @@ func (r *resolver) require(rd *reader, it item, want string) {
 	}
 	fits, err := satisfies(have, want)
 	if err != nil {
-		rd.errorf(it.expr.Range(), "Wrong version constraint", "%q: %s. Write it as \"~> 0.1\" or \"2026.11.x\".", want, err)
+		rd.errorf(it.expr.Range(), "Wrong version constraint", "%q: %s. Write it as \"~> 0.1\" or \"2026.11.x\".",
+			want, err)
 	} else if !fits {
-		rd.errorf(it.expr.Range(), "Other version required", "The blueprint requires %s %s; this is %s.", it.key, want, have)
+		rd.errorf(it.expr.Range(), "Other version required", "The blueprint requires %s %s; this is %s.", it.key, want,
+			have)
 	}
 }
 
@@ -197,7 +200,8 @@ func (r *resolver) outputs(root *module) {
 			r.errorf(at, "Wrong type", "A value of type %s cannot be an output.", c.wrong.FriendlyName())
 			continue
 		case c.unknown:
-			r.warnf(at, "Value not known", "Output %q depends on a number that the catalog does not have; it is left out.", name)
+			r.warnf(at, "Value not known", "Output %q depends on a number that the catalog does not have; it is "+
+				"left out.", name)
 			continue
 		}
 		raw, err := json.Marshal(x)
@@ -229,7 +233,8 @@ func (r *resolver) residency() {
 	r.diags = append(r.diags, residency.Diagnostics(found)...)
 	for _, f := range found {
 		if f.Status == residency.NotMet || f.Status == residency.Waived {
-			r.find(finding{rule: f.Rule, about: append([]rack.Address{f.Address}, f.About...)}) // for unused waivers only
+			r.find(finding{rule: f.Rule, about: append([]rack.Address{f.Address},
+				f.About...)}) // for unused waivers only
 		}
 	}
 }
@@ -260,7 +265,8 @@ func (r *resolver) judgeWaivers() {
 		rd := newReader(in)
 		at := func(name string) hcl.Range { return rd.at(name) }
 		if w.Expires != "" && residency.Expired(w, r.opt.Now) {
-			d := errorAt(at("expires"), "Waiver has expired", "The last day of the waiver was %s. Repair what it was for, or renew it with its owner.",
+			d := errorAt(at("expires"), "Waiver has expired", "The last day of the waiver was %s. Repair what it "+
+				"was for, or renew it with its owner.",
 				w.Expires)
 			d.Rule, d.Address = "waiver.expired", string(w.Address)
 			r.diags = append(r.diags, d)
@@ -275,11 +281,14 @@ func (r *resolver) judgeWaivers() {
 				rd.errorf(at("rule"), "Rule cannot be waived", "policies.%s does not let %s be waived.", p.Key, w.Rule)
 			}
 			if days := p.MaxWaiverDays(); !r.opt.Now.IsZero() && !residency.Expired(w, r.opt.Now.AddDate(0, 0, days)) {
-				rd.errorf(at("expires"), "Waiver lives too long", "policies.%s lets a waiver live %d days; this one ends on %s.", p.Key, days, w.Expires)
+				rd.errorf(at("expires"), "Waiver lives too long", "policies.%s lets a waiver live %d days; this one "+
+					"ends on %s.", p.Key, days, w.Expires)
 			}
 		}
-		if !slices.ContainsFunc(r.findings, func(f finding) bool { return r.covers(w, f) }) && r.judgedHere(w.Rule) && !r.diags.HasErrors() {
-			rd.warnf(at("rule"), "Waiver covers nothing", "No finding of %s needs this waiver. The reason has gone, so should the waiver.", w.Rule)
+		if !slices.ContainsFunc(r.findings, func(f finding) bool { return r.covers(w, f) }) && r.judgedHere(w.Rule) &&
+			!r.diags.HasErrors() {
+			rd.warnf(at("rule"), "Waiver covers nothing", "No finding of %s needs this waiver. The reason has gone, "+
+				"so should the waiver.", w.Rule)
 		}
 	}
 }
@@ -291,5 +300,6 @@ func (r *resolver) covers(w rack.Waiver, f finding) bool {
 
 // judgedHere tells whether a rule is judged from the Design, so that a waiver without a finding is idle.
 func (r *resolver) judgedHere(rule string) bool {
-	return slices.Contains(planRules, rule) || slices.Contains(residency.PlanRules(), rule) || strings.HasPrefix(rule, "check.")
+	return slices.Contains(planRules, rule) || slices.Contains(residency.PlanRules(), rule) || strings.HasPrefix(rule,
+		"check.")
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/metalwright/metalwright/internal/diag"
 )
 
-// Format gives the canonical form of one HCL file; comments stay, and formatting the result changes nothing. Text that does not
+// Format gives the canonical form of one HCL file; comments stay, and formatting the result changes nothing. Text that
+// does not
 // parse comes back as it is, with the reasons.
 func Format(name string, src []byte) ([]byte, diag.List) {
 	if diags := guard(name, src); diags.HasErrors() {
@@ -20,7 +21,8 @@ func Format(name string, src []byte) ([]byte, diag.List) {
 		return src, diag.FromHCL(hd)
 	}
 	out := bytes.ReplaceAll(src, []byte("\r\n"), []byte("\n"))
-	// One pass of the formatter can leave work for the next, when it joins what stood apart. It settles after two in practice.
+	// One pass of the formatter can leave work for the next, when it joins what stood apart. It settles after two in
+	// practice.
 	for range maxFormatPasses {
 		next := hclwrite.Format(out)
 		if bytes.Equal(next, out) {

@@ -30,23 +30,28 @@ var secretType = cty.Capsule("secret reference", reflect.TypeFor[rack.SecretRef]
 
 // functions are those of the cty standard library under their Terraform names, and a few of our own.
 var functions = map[string]function.Function{
-	"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc, "log": stdlib.LogFunc, "max": stdlib.MaxFunc,
+	"abs": stdlib.AbsoluteFunc, "ceil": stdlib.CeilFunc, "floor": stdlib.FloorFunc, "log": stdlib.LogFunc,
+	"max": stdlib.MaxFunc,
 	"min": stdlib.MinFunc, "parseint": stdlib.ParseIntFunc, "pow": stdlib.PowFunc, "signum": stdlib.SignumFunc,
 	"chomp": stdlib.ChompFunc, "join": stdlib.JoinFunc, "lower": stdlib.LowerFunc, "regex": stdlib.RegexFunc,
 	"regexall": stdlib.RegexAllFunc, "split": stdlib.SplitFunc, "strrev": stdlib.ReverseFunc,
-	"substr": stdlib.SubstrFunc, "title": stdlib.TitleFunc, "trim": stdlib.TrimFunc, "trimprefix": stdlib.TrimPrefixFunc,
+	"substr": stdlib.SubstrFunc, "title": stdlib.TitleFunc, "trim": stdlib.TrimFunc,
+	"trimprefix": stdlib.TrimPrefixFunc,
 	"trimsuffix": stdlib.TrimSuffixFunc, "trimspace": stdlib.TrimSpaceFunc, "upper": stdlib.UpperFunc,
 	"chunklist": stdlib.ChunklistFunc, "coalesce": stdlib.CoalesceFunc, "coalescelist": stdlib.CoalesceListFunc,
-	"compact": stdlib.CompactFunc, "concat": stdlib.ConcatFunc, "contains": stdlib.ContainsFunc, "distinct": stdlib.DistinctFunc,
-	"element": stdlib.ElementFunc, "flatten": stdlib.FlattenFunc, "keys": stdlib.KeysFunc, "lookup": stdlib.LookupFunc,
+	"compact": stdlib.CompactFunc, "concat": stdlib.ConcatFunc, "contains": stdlib.ContainsFunc,
+	"distinct": stdlib.DistinctFunc,
+	"element":  stdlib.ElementFunc, "flatten": stdlib.FlattenFunc, "keys": stdlib.KeysFunc, "lookup": stdlib.LookupFunc,
 	"merge": stdlib.MergeFunc, "range": stdlib.RangeFunc, "reverse": stdlib.ReverseListFunc,
 	"setintersection": stdlib.SetIntersectionFunc, "setsubtract": stdlib.SetSubtractFunc,
 	"setunion": stdlib.SetUnionFunc, "slice": stdlib.SliceFunc, "sort": stdlib.SortFunc, "values": stdlib.ValuesFunc,
 	"zipmap": stdlib.ZipmapFunc, "csvdecode": stdlib.CSVDecodeFunc, "jsonencode": stdlib.JSONEncodeFunc,
 	"formatdate": stdlib.FormatDateFunc, "timeadd": stdlib.TimeAddFunc,
-	"tostring": stdlib.MakeToFunc(cty.String), "tobool": stdlib.MakeToFunc(cty.Bool), "tonumber": stdlib.MakeToFunc(cty.Number),
-	"tolist": stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)), "toset": stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)),
-	"tomap": stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)), "try": tryfunc.TryFunc, "can": tryfunc.CanFunc,
+	"tostring": stdlib.MakeToFunc(cty.String), "tobool": stdlib.MakeToFunc(cty.Bool),
+	"tonumber": stdlib.MakeToFunc(cty.Number),
+	"tolist":   stdlib.MakeToFunc(cty.List(cty.DynamicPseudoType)),
+	"toset":    stdlib.MakeToFunc(cty.Set(cty.DynamicPseudoType)),
+	"tomap":    stdlib.MakeToFunc(cty.Map(cty.DynamicPseudoType)), "try": tryfunc.TryFunc, "can": tryfunc.CanFunc,
 
 	"format":     limited(stdlib.FormatFunc, formatIsSmall),
 	"formatlist": limited(stdlib.FormatListFunc, formatIsSmall),
@@ -56,8 +61,12 @@ var functions = map[string]function.Function{
 
 	"length": lengthFunc, "replace": replaceFunc, "index": indexFunc, "sum": sumFunc, "one": oneFunc,
 	"alltrue": truthFunc(false), "anytrue": truthFunc(true),
-	"startswith": stringTest(strings.HasPrefix), "endswith": stringTest(strings.HasSuffix), "strcontains": stringTest(strings.Contains),
-	"base64encode": textFunc(func(s string) (string, error) { return base64.StdEncoding.EncodeToString([]byte(s)), nil }),
+	"startswith": stringTest(strings.HasPrefix), "endswith": stringTest(strings.HasSuffix),
+	"strcontains": stringTest(strings.Contains),
+	"base64encode": textFunc(func(s string) (string, error) {
+		return base64.StdEncoding.EncodeToString([]byte(s)),
+			nil
+	}),
 	"base64decode": textFunc(func(s string) (string, error) {
 		b, err := base64.StdEncoding.DecodeString(s)
 		return string(b), err
@@ -97,7 +106,8 @@ func formatIsSmall(args []cty.Value) error {
 func firstBelow(limit int64) func([]cty.Value) error {
 	return func(args []cty.Value) error {
 		v, _ := args[0].Unmark()
-		if v.IsKnown() && !v.IsNull() && v.Type() == cty.Number && v.AsBigFloat().Cmp(big.NewFloat(float64(limit))) > 0 {
+		if v.IsKnown() && !v.IsNull() && v.Type() == cty.Number &&
+			v.AsBigFloat().Cmp(big.NewFloat(float64(limit))) > 0 {
 			return fmt.Errorf("at most %d is allowed", limit)
 		}
 		return nil
@@ -161,7 +171,8 @@ func anything(name string) function.Parameter {
 var lengthFunc = function.New(&function.Spec{Params: []function.Parameter{anything("value")},
 	Type: func(args []cty.Value) (cty.Type, error) {
 		t := args[0].Type()
-		if t != cty.DynamicPseudoType && t != cty.String && !t.IsCollectionType() && !t.IsTupleType() && !t.IsObjectType() {
+		if t != cty.DynamicPseudoType && t != cty.String && !t.IsCollectionType() && !t.IsTupleType() &&
+			!t.IsObjectType() {
 			return cty.Number, errors.New("a string, a collection, an object or a tuple is wanted")
 		}
 		return cty.Number, nil
@@ -183,8 +194,9 @@ var lengthFunc = function.New(&function.Spec{Params: []function.Parameter{anythi
 	}})
 
 var replaceFunc = function.New(&function.Spec{
-	Params: []function.Parameter{{Name: "text", Type: cty.String}, {Name: "part", Type: cty.String}, {Name: "by", Type: cty.String}},
-	Type:   function.StaticReturnType(cty.String),
+	Params: []function.Parameter{{Name: "text", Type: cty.String}, {Name: "part", Type: cty.String}, {Name: "by",
+		Type: cty.String}},
+	Type: function.StaticReturnType(cty.String),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		part := args[1].AsString()
 		if len(args[0].AsString())*max(len(args[2].AsString()), 1) > 64<<20 {
@@ -197,8 +209,9 @@ var replaceFunc = function.New(&function.Spec{
 	}})
 
 var indexFunc = function.New(&function.Spec{
-	Params: []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}, {Name: "value", Type: cty.DynamicPseudoType}},
-	Type:   function.StaticReturnType(cty.Number),
+	Params: []function.Parameter{{Name: "list", Type: cty.DynamicPseudoType}, {Name: "value",
+		Type: cty.DynamicPseudoType}},
+	Type: function.StaticReturnType(cty.Number),
 	Impl: func(args []cty.Value, _ cty.Type) (cty.Value, error) {
 		if t := args[0].Type(); !t.IsListType() && !t.IsTupleType() {
 			return cty.UnknownVal(cty.Number), errors.New("a list or tuple is wanted")
@@ -338,7 +351,8 @@ var cidrSubnetFunc = function.New(&function.Spec{
 		bits, acc1 := args[1].AsBigFloat().Int64()
 		n, acc2 := args[2].AsBigFloat().Int64()
 		room := p.Addr().BitLen() - p.Bits()
-		if acc1 != big.Exact || acc2 != big.Exact || bits < 0 || bits > int64(room) || n < 0 || bits < 63 && n >= 1<<bits {
+		if acc1 != big.Exact || acc2 != big.Exact || bits < 0 || bits > int64(room) || n < 0 || bits < 63 &&
+			n >= 1<<bits {
 			return cty.UnknownVal(cty.String), fmt.Errorf("%s has no such subnet", p)
 		}
 		shift := uint(room) - uint(bits)
@@ -367,7 +381,8 @@ var secretFunc = function.New(&function.Spec{Params: []function.Parameter{{Name:
 		ref := rack.SecretRef(args[0].AsString())
 		if !secretRef.MatchString(string(ref)) {
 			// The text is not repeated: it might be the secret itself.
-			return cty.UnknownVal(secretType), errors.New("a reference is env:NAME, file:PATH, age:PATH or vault:MOUNT/PATH#FIELD")
+			return cty.UnknownVal(secretType), errors.New("a reference is env:NAME, file:PATH, age:PATH or " +
+				"vault:MOUNT/PATH#FIELD")
 		}
 		return cty.CapsuleVal(secretType, &ref), nil
 	}})

@@ -34,7 +34,8 @@ func seeds(f *testing.F) {
 // FuzzParse: every reader of text takes any bytes without a panic, and formatting twice is formatting once.
 func FuzzParse(f *testing.F) {
 	seeds(f)
-	f.Add([]byte("run \"r\" {\n  variables { a = 1 }\n  assert { condition = true }\n  expect_failures = [check.a, \"power.feed\"]\n}\n"))
+	f.Add([]byte("run \"r\" {\n  variables { a = 1 }\n  assert { condition = true }\n  expect_failures = [check.a, " +
+		"\"power.feed\"]\n}\n"))
 	f.Add([]byte("bind \"n\" {\n  url = \"https://10.0.0.1\"\n  credential = secret(\"env:X\")\n}\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		_, diags := Parse(map[string][]byte{"main.mw.hcl": src})

@@ -26,41 +26,52 @@ func goldenCatalog() Catalog {
 	num := func(v float64) *rack.Number { return &rack.Number{Value: v, Source: "test", Verified: true} }
 	told := func(v float64) *rack.Number { return &rack.Number{Value: v, Source: "hearsay"} }
 	hw := []rack.Hardware{
-		{Key: "server.big", Kind: "server", Cooling: "air", U: num(10), PeakKW: num(14.3), WeightKg: num(142.4), Supplies: num(6),
+		{Key: "server.big", Kind: "server", Cooling: "air", U: num(10), PeakKW: num(14.3), WeightKg: num(142.4),
+			Supplies: num(6),
 			SupplyKW: num(3.3), GPU: &rack.PartFacts{Model: "B200", Count: 8},
-			Profiles: map[string]map[string]any{"training": {"SriovGlobal": "Enabled", "Delay": int64(120), "Quiet": true}},
-			Disks:    []rack.DiskFacts{{Name: "m2_raid1", Count: 2}},
-			Facts:    map[string]rack.Number{"accept.busbw": *num(430)}},
-		{Key: "server.told", Kind: "server", Cooling: "air", U: told(8), PeakKW: told(10.2), Supplies: num(6), SupplyKW: told(3.3)},
+			Profiles: map[string]map[string]any{"training": {"SriovGlobal": "Enabled", "Delay": int64(120),
+				"Quiet": true}},
+			Disks: []rack.DiskFacts{{Name: "m2_raid1", Count: 2}},
+			Facts: map[string]rack.Number{"accept.busbw": *num(430)}},
+		{Key: "server.told", Kind: "server", Cooling: "air", U: told(8), PeakKW: told(10.2), Supplies: num(6),
+			SupplyKW: told(3.3)},
 		{Key: "server.bare", Kind: "server"},
 		{Key: "server.wet", Kind: "server", Cooling: "hybrid", U: num(1)},
 		{Key: "rack.frame_48u", Kind: "rack", U: num(48)},
 		{Key: "switch.leaf", Kind: "switch", U: num(1)},
 		{Key: "fabric.rail8", Kind: "fabric"},
 	}
-	c := Catalog{Hardware: map[string]rack.Hardware{}, Baselines: map[string]rack.Baseline{}, Policies: map[string]residency.Profile{},
-		Images: map[string]catalog.Image{}, Recipes: map[string]catalog.Recipe{}, Blueprints: map[string]map[string][]byte{}}
+	c := Catalog{Hardware: map[string]rack.Hardware{}, Baselines: map[string]rack.Baseline{},
+		Policies: map[string]residency.Profile{},
+		Images:   map[string]catalog.Image{}, Recipes: map[string]catalog.Recipe{},
+		Blueprints: map[string]map[string][]byte{}}
 	for _, h := range hw {
 		h.Digest = rack.DigestOf(h.Key)
 		c.Hardware[h.Key] = h
 	}
 	for _, key := range []string{"big/2026.10", "big/2026.11"} {
 		platform, version, _ := strings.Cut(key, "/")
-		c.Baselines[key] = rack.Baseline{Key: key, Platform: platform, Version: version, Serial: 1, Digest: rack.DigestOf(key),
-			Match: rack.BaselineMatch{Hardware: []string{"big"}}}
+		c.Baselines[key] = rack.Baseline{Key: key, Platform: platform, Version: version, Serial: 1,
+			Digest: rack.DigestOf(key),
+			Match:  rack.BaselineMatch{Hardware: []string{"big"}}}
 	}
-	c.Policies["au.strategic"] = residency.Profile{Key: "au.strategic", Jurisdiction: "AU", Serial: 3, Reviewed: "2026-11-01",
-		Digest: "sha256:au", Rules: map[string]residency.Rule{"place.match": {Severity: "error"},
+	c.Policies["au.strategic"] = residency.Profile{Key: "au.strategic", Jurisdiction: "AU", Serial: 3,
+		Reviewed: "2026-11-01",
+		Digest:   "sha256:au", Rules: map[string]residency.Rule{"place.match": {Severity: "error"},
 			"endpoint.closed": {Severity: "error", Waivable: true}}}
-	c.Policies["sg.baseline"] = residency.Profile{Key: "sg.baseline", Jurisdiction: "SG", Serial: 1, Reviewed: "2025-01-01", Digest: "sha256:sg"}
-	c.Images["ubuntu/2026.11"] = catalog.Image{Key: "ubuntu/2026.11", Name: "ubuntu", Version: "2026.11", Path: "images/ubuntu.iso",
+	c.Policies["sg.baseline"] = residency.Profile{Key: "sg.baseline", Jurisdiction: "SG", Serial: 1,
+		Reviewed: "2025-01-01", Digest: "sha256:sg"}
+	c.Images["ubuntu/2026.11"] = catalog.Image{Key: "ubuntu/2026.11", Name: "ubuntu", Version: "2026.11",
+		Path:   "images/ubuntu.iso",
 		Digest: "sha256:image"}
 	c.Recipes["rke2/1.34"] = catalog.Recipe{Key: "rke2/1.34", Name: "rke2", Version: "1.34", Digest: "sha256:recipe"}
-	c.Blueprints["pod"] = map[string][]byte{"pod.mw.hcl": []byte("variable \"rack\" {}\noutput \"told\" { value = var.rack.name }\n")}
+	c.Blueprints["pod"] = map[string][]byte{"pod.mw.hcl": []byte("variable \"rack\" {}\noutput \"told\" { value = " +
+		"var.rack.name }\n")}
 	return c
 }
 
-// TestGolden resolves every archive of testdata: its files *.mw.hcl (those in folders are for use blocks), variables.json and
+// TestGolden resolves every archive of testdata: its files *.mw.hcl (those in folders are for use blocks),
+// variables.json and
 // metalwright.lock.hcl. It compares with want.diags, and with want.design where that is there.
 func TestGolden(t *testing.T) {
 	archives, err := filepath.Glob("testdata/*.txtar")

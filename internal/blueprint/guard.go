@@ -22,15 +22,18 @@ var hugeText = regexp.MustCompile(`(?i)^[+-]?[0-9.]*e[+-]?0*[1-9][0-9]{3,}$`)
 // maxDigits bounds the digits of a number.
 const maxDigits = 512
 
-// guard refuses text that would make the HCL parser or evaluator recurse or allocate without bound. It reads tokens only. A
+// guard refuses text that would make the HCL parser or evaluator recurse or allocate without bound. It reads tokens
+// only. A
 // stack overflow cannot be recovered from in Go, so this stands before the parser.
 func guard(name string, src []byte) diag.List {
 	if len(src) > maxFileBytes {
-		return diag.List{errorAt(hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}, "File too large",
+		return diag.List{errorAt(hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos},
+			"File too large",
 			"The file has %d bytes; %d are allowed.", len(src), maxFileBytes)}
 	}
 	if bytes.HasPrefix(src, []byte("\xef\xbb\xbf")) {
-		return diag.List{errorAt(hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos}, "Byte order mark",
+		return diag.List{errorAt(hcl.Range{Filename: name, Start: hcl.InitialPos, End: hcl.InitialPos},
+			"Byte order mark",
 			"The file starts with a UTF-8 byte order mark. Save it as UTF-8 without one.")}
 	}
 	tokens, _ := hclsyntax.LexConfig(src, name, hcl.InitialPos) // the parser reports what is wrong with tokens
@@ -46,7 +49,8 @@ func guard(name string, src []byte) diag.List {
 			isFor := i+1 < len(tokens) && tokens[i+1].Type == hclsyntax.TokenIdent && string(tokens[i+1].Bytes) == "for"
 			top.count++
 			stack = append(stack, level{separates: !isFor})
-		case hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenTemplateInterp, hclsyntax.TokenTemplateControl,
+		case hclsyntax.TokenOBrack, hclsyntax.TokenOParen, hclsyntax.TokenTemplateInterp,
+			hclsyntax.TokenTemplateControl,
 			hclsyntax.TokenOQuote, hclsyntax.TokenOHeredoc:
 			top.count++
 			stack = append(stack, level{})
@@ -67,17 +71,20 @@ func guard(name string, src []byte) diag.List {
 				huge = hugeNumber
 			}
 			if huge.Match(t.Bytes) || t.Type == hclsyntax.TokenNumberLit && len(t.Bytes) > maxDigits {
-				return diag.List{errorAt(t.Range, "Number too large", "Numbers have at most three digits in their exponent and %d in all.",
+				return diag.List{errorAt(t.Range, "Number too large", "Numbers have at most three digits in their "+
+					"exponent and %d in all.",
 					maxDigits)}
 			}
 		default:
 			top.count++
 		}
 		if len(stack) > maxNesting {
-			return diag.List{errorAt(t.Range, "Nested too deeply", "Brackets, templates and blocks may be nested %d deep.", maxNesting)}
+			return diag.List{errorAt(t.Range, "Nested too deeply", "Brackets, templates and blocks may be nested %d "+
+				"deep.", maxNesting)}
 		}
 		if stack[len(stack)-1].count > maxSegment {
-			return diag.List{errorAt(t.Range, "Expression too long", "One expression may have %d tokens. Use locals.", maxSegment)}
+			return diag.List{errorAt(t.Range, "Expression too long", "One expression may have %d tokens. Use locals.",
+				maxSegment)}
 		}
 	}
 	return nil
@@ -111,7 +118,8 @@ func (c counted) Value(ctx *hcl.EvalContext) (cty.Value, hcl.Diagnostics) {
 	return c.Expression.Value(ctx)
 }
 
-// countIterations wraps what each for expression evaluates per element, so that nested ones cannot run for ever. The wrapper
+// countIterations wraps what each for expression evaluates per element, so that nested ones cannot run for ever. The
+// wrapper
 // is a parenthesis to everything that walks the tree.
 func countIterations(body *hclsyntax.Body) {
 	hclsyntax.VisitAll(body, func(n hclsyntax.Node) hcl.Diagnostics {

@@ -41,14 +41,17 @@ func ParseLock(name string, src []byte) (*Lock, diag.List) {
 		v, ds := constant(a.Expr)
 		p.diags = append(p.diags, ds...)
 		if a.Name != "format" {
-			p.errorf(a.NameRange, "Unknown attribute", "%q is not known in a lock file.%s", a.Name, diag.DidYouMean(a.Name, []string{"format"}))
-		} else if !ds.HasErrors() && (v.Type() != cty.Number || v.IsNull() || !v.RawEquals(cty.NumberIntVal(lockFormat))) {
+			p.errorf(a.NameRange, "Unknown attribute", "%q is not known in a lock file.%s", a.Name,
+				diag.DidYouMean(a.Name, []string{"format"}))
+		} else if !ds.HasErrors() && (v.Type() != cty.Number || v.IsNull() ||
+			!v.RawEquals(cty.NumberIntVal(lockFormat))) {
 			p.errorf(a.Expr.Range(), "Unknown format", "This version reads lock files of format %d.", lockFormat)
 		}
 	}
 	for _, b := range body.Blocks {
 		if !contains(lockKinds, b.Type) {
-			p.errorf(b.TypeRange, "Unknown block", "There is no block %q in a lock file. %s", b.Type, orKnown(b.Type, lockKinds, "Known are "))
+			p.errorf(b.TypeRange, "Unknown block", "There is no block %q in a lock file. %s", b.Type, orKnown(b.Type,
+				lockKinds, "Known are "))
 			continue
 		}
 		if len(b.Labels) != 1 {
@@ -80,7 +83,8 @@ func contains(l []string, s string) bool { return indexOf(l, s) >= 0 }
 // verifyLock compares what is used with the lock: another digest is an error, what is not locked a warning.
 func (r *resolver) verifyLock() {
 	for _, what := range sortedKeys(r.lockUses) {
-		r.design.Provenance = append(r.design.Provenance, rack.Provenance{Path: "lock." + what, Source: "catalog", Detail: what,
+		r.design.Provenance = append(r.design.Provenance, rack.Provenance{Path: "lock." + what, Source: "catalog",
+			Detail: what,
 			Digest: r.lockUses[what]})
 	}
 	sortElements(r.design.Provenance, func(p rack.Provenance) rack.Address { return rack.Address(p.Path) })
@@ -92,17 +96,21 @@ func (r *resolver) verifyLock() {
 		have := r.lockUses[what]
 		switch {
 		case !ok:
-			r.warnf(r.lockAt[what], "Not locked", "%s is not in %s. Write the lock again: metalwright lock.", what, r.opt.Lock.file)
+			r.warnf(r.lockAt[what], "Not locked", "%s is not in %s. Write the lock again: metalwright lock.", what,
+				r.opt.Lock.file)
 		case e.digest != have:
-			d := errorAt(r.lockAt[what], "Catalog does not match the lock", "%s has the digest %s; %s:%d pins %s. Go back to the catalog that "+
-				"was locked, or accept the new one: metalwright lock.", what, have.Short(), r.opt.Lock.file, e.at.Start.Line, e.digest.Short())
+			d := errorAt(r.lockAt[what], "Catalog does not match the lock",
+				"%s has the digest %s; %s:%d pins %s. Go back to the catalog that "+
+					"was locked, or accept the new one: metalwright lock.", what, have.Short(), r.opt.Lock.file,
+				e.at.Start.Line, e.digest.Short())
 			d.Rule = "lock.digest"
 			r.diags = append(r.diags, d)
 		}
 	}
 }
 
-// WriteLock writes the lock file for a Design that Resolve made: every thing of the catalog that it uses, with its digest.
+// WriteLock writes the lock file for a Design that Resolve made: every thing of the catalog that it uses, with its
+// digest.
 func WriteLock(d rack.Design) []byte {
 	f := hclwrite.NewEmptyFile()
 	f.Body().SetAttributeValue("format", cty.NumberIntVal(lockFormat))
@@ -116,6 +124,7 @@ func WriteLock(d rack.Design) []byte {
 		b := f.Body().AppendNewBlock(kind, []string{key})
 		b.Body().SetAttributeValue("digest", cty.StringVal(string(p.Digest)))
 	}
-	return append(fmt.Appendf(nil, "# What this blueprint takes from the catalog. Written by Metalwright; commit it with the blueprint.\n"),
+	return append(fmt.Appendf(nil, "# What this blueprint takes from the catalog. Written by Metalwright; commit it "+
+		"with the blueprint.\n"),
 		f.Bytes()...)
 }

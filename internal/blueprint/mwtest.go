@@ -3,6 +3,7 @@ package blueprint
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
@@ -23,7 +24,8 @@ type Test struct {
 	expect  []string // rules, "check.NAME" and "var.NAME" that have to fail
 }
 
-// TestResult is how a run came out. Pending means that all that the Design decides has passed and a bring-up of Design is still
+// TestResult is how a run came out. Pending means that all that the Design decides has passed and a bring-up of Design
+// is still
 // asked for.
 type TestResult struct {
 	Name    string
@@ -33,8 +35,10 @@ type TestResult struct {
 	Diags   diag.List // why it did not pass; warnings of the blueprint are left out
 }
 
-var runSpec = &blockSpec{labels: 1, freeLabel: true, repeat: true, attrs: attrs(nil, "bringup", "expect_failures", "description"),
-	blocks: nested{"variables": {open: true}, "assert": {repeat: true, attrs: attrs(list{"condition"}, "message", "error_message")}}}
+var runSpec = &blockSpec{labels: 1, freeLabel: true, repeat: true, attrs: attrs(nil, "bringup", "expect_failures",
+	"description"),
+	blocks: nested{"variables": {open: true}, "assert": {repeat: true, attrs: attrs(list{"condition"}, "message",
+		"error_message")}}}
 
 // ParseTests reads the run blocks of one file, in the order of the text.
 func ParseTests(name string, src []byte) ([]Test, diag.List) {
@@ -55,7 +59,8 @@ func ParseTests(name string, src []byte) ([]Test, diag.List) {
 			continue
 		}
 		seen[b.Labels[0]] = true
-		t := Test{Name: b.Labels[0], BringUp: p.flag(b.Body, "bringup", false), Origin: diag.At(b.DefRange()), vars: map[string]cty.Value{}}
+		t := Test{Name: b.Labels[0], BringUp: p.flag(b.Body, "bringup", false), Origin: diag.At(b.DefRange()),
+			vars: map[string]cty.Value{}}
 		if a := b.Body.Attributes["expect_failures"]; a != nil {
 			t.expect = p.expected(a.Expr)
 		}
@@ -98,7 +103,8 @@ func (p *parser) expected(expr hcl.Expression) []string {
 		v, diags := constant(e)
 		s, ok := plainString(v)
 		if diags.HasErrors() || !ok {
-			p.errorf(e.Range(), "Wrong reference", "What is expected to fail is check.NAME, var.NAME or the id of a rule as a text.")
+			p.errorf(e.Range(), "Wrong reference", "What is expected to fail is check.NAME, var.NAME or the id of a "+
+				"rule as a text.")
 			continue
 		}
 		out = append(out, s)
@@ -106,7 +112,8 @@ func (p *parser) expected(expr hcl.Expression) []string {
 	return out
 }
 
-// RunTests resolves the blueprint for each test and evaluates its assertions on the Design. Besides what a check can name,
+// RunTests resolves the blueprint for each test and evaluates its assertions on the Design. Besides what a check can
+// name,
 // assertions can name output.NAME and design, which is the JSON of the Design.
 func RunTests(bp *Blueprint, tests []Test, opt Options) []TestResult {
 	var out []TestResult
@@ -132,8 +139,8 @@ func runTest(bp *Blueprint, t Test, opt Options) TestResult {
 	failed := map[string]bool{}
 	for _, d := range r.diagnostics() {
 		id := d.Rule
-		if id == "" {
-			id = d.Address
+		if id == "" && strings.HasPrefix(d.Address, "var.") {
+			id = d.Address // a validation of a variable has no rule
 		}
 		failed[id] = true
 		if d.Severity == diag.Error && !slices.Contains(t.expect, id) {
@@ -142,7 +149,8 @@ func runTest(bp *Blueprint, t Test, opt Options) TestResult {
 	}
 	for _, id := range t.expect {
 		if !failed[id] {
-			res.Diags = append(res.Diags, errorAt(t.Origin.Range, "Expected failure is missing", "run %q expects %s to fail; it did not.", t.Name, id))
+			res.Diags = append(res.Diags, errorAt(t.Origin.Range, "Expected failure is missing",
+				"run %q expects %s to fail; it did not.", t.Name, id))
 		}
 	}
 	if !res.Diags.HasErrors() {
@@ -160,7 +168,8 @@ func (r *resolver) assertAll(root *module, t Test) diag.List {
 	for _, name := range sortedKeys(root.bp.byKind["output"]) {
 		outputs[name] = root.output(name, summed)
 	}
-	s := &scope{m: root, phase: summed, extra: map[string]cty.Value{"output": cty.ObjectVal(outputs), "design": designValue(r.design)}}
+	s := &scope{m: root, phase: summed, extra: map[string]cty.Value{"output": cty.ObjectVal(outputs),
+		"design": designValue(r.design)}}
 	for _, pair := range t.asserts {
 		var text hcl.Expression
 		if pair[1] != nil {

@@ -39,7 +39,8 @@ func (rd *reader) node(in *instance) {
 	e.Power = rd.word("power", "power", "", "On", "Off")
 	e.OnDestroy = rd.preset("on_destroy", "keep", "keep", "reset_bios", "erase")
 	if b := rd.sub("bmc", "bmc"); b != nil {
-		e.BMC = rack.BMCSpec{Username: b.text("username"), Credential: b.secret("credential", "credential"), Origin: diag.At(b.rng)}
+		e.BMC = rack.BMCSpec{Username: b.text("username"), Credential: b.secret("credential", "credential"),
+			Origin: diag.At(b.rng)}
 	}
 	if b := rd.sub("bios", "bios"); b != nil {
 		e.BIOS = b.bios(e.Hardware)
@@ -71,18 +72,21 @@ func (rd *reader) preset(name, preset string, words ...string) string {
 	return rd.word(name, name, preset, words...)
 }
 
-// nodeName is the key or label, unique in the Design. It becomes part of step ids and file names, so its letters are few.
+// nodeName is the key or label, unique in the Design. It becomes part of step ids and file names, so its letters are
+// few.
 func (rd *reader) nodeName(in *instance) string {
 	name := in.m.namePrefix + in.name
 	bad := strings.ContainsFunc(name, func(c rune) bool {
 		return !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_.", c))
 	})
 	if name == "" || len(name) > 63 || bad || strings.Trim(name, ".-") != name {
-		rd.errorf(rd.rng, "Invalid node name", "%q cannot name a node: it has 1 to 63 letters, digits, dashes, underscores and dots, and "+
+		rd.errorf(rd.rng, "Invalid node name", "%q cannot name a node: it has 1 to 63 letters, digits, dashes, "+
+			"underscores and dots, and "+
 			"neither starts nor ends with a dash or dot. It comes from the key of for_each, or the label.", name)
 	}
 	if other := rd.s.m.r.names[name]; other != nil && other != in {
-		rd.errorf(rd.rng, "Duplicate node name", "%s and %s are both called %q. Names come from the key of for_each, or the label: "+
+		rd.errorf(rd.rng, "Duplicate node name", "%s and %s are both called %q. Names come from the key of "+
+			"for_each, or the label: "+
 			"change one.", other.address, in.address, name)
 	}
 	rd.s.m.r.names[name] = in
@@ -115,7 +119,8 @@ func (rd *reader) bios(hardware string) *rack.BIOSSpec {
 		}
 		val, ok := biosValue(v)
 		if !ok {
-			one.errorf(it.expr.Range(), "Wrong type", "The attribute %q takes a string, a bool or a whole number.", it.key)
+			one.errorf(it.expr.Range(), "Wrong type", "The attribute %q takes a string, a bool or a whole number.",
+				it.key)
 			continue
 		}
 		one.note(it.key, it.key)
@@ -145,12 +150,14 @@ func (rd *reader) profile(e *rack.BIOSSpec, hardware string) {
 		return
 	}
 	if owner != hardware {
-		rd.errorf(at, "Profile of other hardware", "The profile belongs to hw.%s; this node is hw.%s, whose attributes differ.", owner, hardware)
+		rd.errorf(at, "Profile of other hardware", "The profile belongs to hw.%s; this node is hw.%s, whose "+
+			"attributes differ.", owner, hardware)
 		return
 	}
 	attributes, ok := h.Profiles[name]
 	if !ok {
-		rd.errorf(at, "Unknown BIOS profile", "hw.%s has no profile %q. %s", hardware, name, orKnown(name, sortedKeys(h.Profiles), "It has "))
+		rd.errorf(at, "Unknown BIOS profile", "hw.%s has no profile %q. %s", hardware, name, orKnown(name,
+			sortedKeys(h.Profiles), "It has "))
 		return
 	}
 	e.Profile = name
@@ -178,8 +185,10 @@ func biosValue(v cty.Value) (any, bool) {
 	return nil, false
 }
 
-// bootClasses are the values of Redfish's BootSource (DSP0268, ComputerSystem). An order may also name BootOptionReferences.
-var bootClasses = list{"Pxe", "Floppy", "Cd", "Usb", "Hdd", "BiosSetup", "Utilities", "Diags", "UefiShell", "UefiTarget", "SDCard",
+// bootClasses are the values of Redfish's BootSource (DSP0268, ComputerSystem). An order may also name
+// BootOptionReferences.
+var bootClasses = list{"Pxe", "Floppy", "Cd", "Usb", "Hdd", "BiosSetup", "Utilities", "Diags", "UefiShell",
+	"UefiTarget", "SDCard",
 	"UefiHttp", "RemoteDrive", "UefiBootNext", "Recovery"}
 
 func (rd *reader) boot() *rack.BootSpec {
@@ -195,7 +204,8 @@ func (rd *reader) boot() *rack.BootSpec {
 			continue
 		}
 		if s := diag.Suggest(o, bootClasses); s != "" && !strings.HasPrefix(o, "Boot0") || o == "" {
-			rd.errorf(rd.at("order"), "Unknown value", "%q is neither a kind of boot device nor the name of a boot option.%s", o,
+			rd.errorf(rd.at("order"), "Unknown value", "%q is neither a kind of boot device nor the name of a boot "+
+				"option.%s", o,
 				diag.DidYouMean(o, bootClasses))
 		}
 	}
@@ -239,7 +249,8 @@ func (rd *reader) drives(raid string) rack.DriveSelector {
 	if n == 0 {
 		rd.errorf(rd.rng, "Missing attribute", `drives needs "count" or "bays".`)
 	} else if n < raidMembers[raid] || raid == "RAID10" && n%2 == 1 {
-		rd.errorf(rd.at(name), "Wrong number", "%s needs at least %d drives (RAID10: an even number); this is %d.", raid, raidMembers[raid], n)
+		rd.errorf(rd.at(name), "Wrong number", "%s needs at least %d drives (RAID10: an even number); this is %d.",
+			raid, raidMembers[raid], n)
 	}
 	return e
 }
@@ -254,7 +265,8 @@ func (rd *reader) nics() []rack.NICSpec {
 			items, _ := p.objectItems(a.expr, "attributes")
 			for _, it := range items {
 				one := &reader{s: p.s, in: p.in, spec: &blockSpec{}, path: p.path + ".attributes", rng: it.keyRange,
-					attr: map[string]attribute{it.key: {it.expr, it.keyRange, hcl.RangeBetween(it.keyRange, it.expr.Range())}}}
+					attr: map[string]attribute{it.key: {it.expr, it.keyRange, hcl.RangeBetween(it.keyRange,
+						it.expr.Range())}}}
 				if s, ok := one.str(it.key, it.key); ok {
 					e.Attributes[it.key] = s
 				}

@@ -61,7 +61,8 @@ type gap struct {
 	what string
 }
 
-// unknown remembers that a check could not be made. It is said once for each line and number, for all hardware together.
+// unknown remembers that a check could not be made. It is said once for each line and number, for all hardware
+// together.
 func (r *resolver) unknown(a rack.Address, leaf, what, key string) {
 	g := gap{r.at(a, leaf), what}
 	if !slices.Contains(r.gaps[g], key) {
@@ -79,12 +80,14 @@ func (r *resolver) reportGaps() {
 		if strings.Contains(g.what, ",") {
 			verb = "are"
 		}
-		r.warnf(g.at.Range, "Not checked", "%s of hw.%s %s unknown. Give it in facts { … } with its source.", strings.ToUpper(g.what[:1])+g.what[1:],
+		r.warnf(g.at.Range, "Not checked", "%s of hw.%s %s unknown. Give it in facts { … } with its source.",
+			strings.ToUpper(g.what[:1])+g.what[1:],
 			strings.Join(keys, ", hw."), verb)
 	}
 }
 
-// space: what stands in a rack lies within it and does not overlap. A height that is not known counts as one unit, which is
+// space: what stands in a rack lies within it and does not overlap. A height that is not known counts as one unit,
+// which is
 // the least; a height that is not verified gives a warning only, unless the overlap does not depend on it.
 func (r *resolver) space(rk *rack.Rack, content []held) {
 	capacity := r.number(rk.Model, rk.Facts, "u")
@@ -100,16 +103,20 @@ func (r *resolver) space(rk *rack.Rack, content []held) {
 			if o.u < 1 || o.u > top {
 				continue
 			}
-			r.find(finding{rule: "place.u", about: []rack.Address{o.in.address, h.in.address, rk.Address}, at: r.at(o.in.address, "position_u"),
+			r.find(finding{rule: "place.u", about: []rack.Address{o.in.address, h.in.address, rk.Address},
+				at:      r.at(o.in.address, "position_u"),
 				summary: "Rack units overlap", warning: !sure && o.u > h.u,
-				detail: fmt.Sprintf("%s starts at U%d of %s, where %s stands from U%d to U%d.%s", o.in.address, o.u, rk.Address,
+				detail: fmt.Sprintf("%s starts at U%d of %s, where %s stands from U%d to U%d.%s", o.in.address, o.u,
+					rk.Address,
 					h.in.address, h.u, top, unverified(sure || o.u == h.u))})
 		}
 		if capacity != nil && float64(top) > capacity.Value {
 			sure := capacity.Verified && (sure || float64(h.u) > capacity.Value)
-			r.find(finding{rule: "place.u", about: []rack.Address{h.in.address, rk.Address}, at: r.at(h.in.address, "position_u"),
+			r.find(finding{rule: "place.u", about: []rack.Address{h.in.address, rk.Address}, at: r.at(h.in.address,
+				"position_u"),
 				summary: "Outside of the rack", warning: !sure,
-				detail: fmt.Sprintf("%s stands from U%d to U%d; %s has %s units.%s", h.in.address, h.u, top, rk.Address, decimal(capacity.Value),
+				detail: fmt.Sprintf("%s stands from U%d to U%d; %s has %s units.%s", h.in.address, h.u, top,
+					rk.Address, decimal(capacity.Value),
 					unverified(sure))})
 		}
 	}
@@ -129,7 +136,8 @@ func unverified(sure bool) string {
 	if sure {
 		return ""
 	}
-	return " The height rests on a number that is not verified, so this is a warning; override it in facts { … } with your source."
+	return " The height rests on a number that is not verified, so this is a warning; override it in facts { … } " +
+		"with your source."
 }
 
 // feedLoss: with one feed lost, the power supplies of a node that are left carry its peak (supplies spread evenly).
@@ -141,7 +149,8 @@ func (r *resolver) feedLoss(rk *rack.Rack, content []held) {
 		if h.in.b.kind != "node" || h.model == "" {
 			continue
 		}
-		nums, ok := r.numbers(h, rk.Address, "feeds", map[string]string{"peak_kw": "the peak power", "supplies": "the number of supplies",
+		nums, ok := r.numbers(h, rk.Address, "feeds", map[string]string{"peak_kw": "the peak power",
+			"supplies":  "the number of supplies",
 			"supply_kw": "the power of a supply"})
 		if !ok {
 			continue
@@ -156,13 +165,15 @@ func (r *resolver) feedLoss(rk *rack.Rack, content []held) {
 		sure := peak.Verified && supplies.Verified && each.Verified
 		f := finding{rule: "power.feed", about: []rack.Address{h.in.address, rk.Address}, at: r.at(rk.Address, "feeds"),
 			summary: "Feed loss is not covered", warning: short <= feedTolerance*peak.Value || !sure}
-		f.detail = fmt.Sprintf("With one of %d feeds lost, %s of %s supplies are left: %s kW for hw.%s, which peaks at %s kW.", rk.Feeds,
+		f.detail = fmt.Sprintf("With one of %d feeds lost, %s of %s supplies are left: %s kW for hw.%s, which peaks "+
+			"at %s kW.", rk.Feeds,
 			decimal(left), decimal(supplies.Value), decimal(carried), h.model, decimal(peak.Value))
 		switch {
 		case short <= feedTolerance*peak.Value:
 			f.detail += " It throttles then; set a power cap, or give the rack more feeds."
 		case !sure:
-			f.detail += " The numbers are not verified, so this is a warning; give the rack more feeds, or override them in facts { … }."
+			f.detail += " The numbers are not verified, so this is a warning; give the rack more feeds, or override " +
+				"them in facts { … }."
 		default:
 			f.detail += " Give the rack more feeds, or waive power.feed for this node."
 		}
@@ -171,7 +182,8 @@ func (r *resolver) feedLoss(rk *rack.Rack, content []held) {
 }
 
 // numbers gathers what a check needs; what is unknown is reported at the leaf that asks for the check.
-func (r *resolver) numbers(h held, rackAt rack.Address, leaf string, want map[string]string) (map[string]rack.Number, bool) {
+func (r *resolver) numbers(h held, rackAt rack.Address, leaf string, want map[string]string) (map[string]rack.Number,
+	bool) {
 	out, ok := map[string]rack.Number{}, true
 	var missing []string
 	for _, name := range sortedKeys(want) {
@@ -189,8 +201,10 @@ func (r *resolver) numbers(h held, rackAt rack.Address, leaf string, want map[st
 	return out, ok
 }
 
-// total sums a number over what stands in a rack. What is unknown is reported and left out; complete says that nothing was.
-func (r *resolver) total(content []held, name, what string, at rack.Address, leaf string) (sum float64, sure, complete bool) {
+// total sums a number over what stands in a rack. What is unknown is reported and left out; complete says that nothing
+// was.
+func (r *resolver) total(content []held, name, what string, at rack.Address, leaf string) (sum float64, sure,
+	complete bool) {
 	sure, complete = true, true
 	for _, h := range content {
 		if h.model == "" {
@@ -220,7 +234,8 @@ func (r *resolver) contract(rk *rack.Rack, content []held) {
 	}
 	r.find(finding{rule: "power.contract", about: []rack.Address{rk.Address}, at: r.at(rk.Address, "contract_kw"),
 		summary: "Over the contracted power", warning: !sure,
-		detail: fmt.Sprintf("What stands in %s peaks at %s kW together; the contract allows %s kW.%s", rk.Address, decimal(sum),
+		detail: fmt.Sprintf("What stands in %s peaks at %s kW together; the contract allows %s kW.%s", rk.Address,
+			decimal(sum),
 			decimal(*rk.ContractKW), basis(sure))})
 }
 
@@ -231,7 +246,8 @@ func basis(sure bool) string {
 	return " A number in the sum is not verified, so this is a warning; override it in facts { … } with your source."
 }
 
-// siteContracts: the contracts of the racks of a site (their peaks, where they have none) stay within that of the building.
+// siteContracts: the contracts of the racks of a site (their peaks, where they have none) stay within that of the
+// building.
 func (r *resolver) siteContracts() {
 	for _, s := range r.design.Sites {
 		if s.Power == nil || s.Power.ContractKW == nil {
@@ -242,13 +258,16 @@ func (r *resolver) siteContracts() {
 			if rk.Site != s.Address {
 				continue
 			}
-			peak, verified, _ := r.total(r.heldBy(rk.Address), "peak_kw", "the peak power", s.Address, "power.contract_kw")
+			peak, verified, _ := r.total(r.heldBy(rk.Address), "peak_kw", "the peak power", s.Address,
+				"power.contract_kw")
 			sum, sure = sum+peak, sure && verified
 		}
 		if sum = round(sum); sum > *s.Power.ContractKW {
-			r.find(finding{rule: "power.contract", about: []rack.Address{s.Address}, at: r.at(s.Address, "power.contract_kw"),
+			r.find(finding{rule: "power.contract", about: []rack.Address{s.Address}, at: r.at(s.Address,
+				"power.contract_kw"),
 				summary: "Over the contracted power", warning: !sure,
-				detail: fmt.Sprintf("The racks of %s peak at %s kW together; the contract allows %s kW.%s", s.Address, decimal(sum),
+				detail: fmt.Sprintf("The racks of %s peak at %s kW together; the contract allows %s kW.%s", s.Address,
+					decimal(sum),
 					decimal(*s.Power.ContractKW), basis(sure))})
 		}
 	}
@@ -273,8 +292,10 @@ func (r *resolver) weight(rk *rack.Rack, site *rack.Site, content []held) {
 	if sum <= *limit {
 		return
 	}
-	r.find(finding{rule: "weight.floor", about: []rack.Address{rk.Address, at}, at: r.at(at, leaf), summary: "Too heavy", warning: !sure,
-		detail: fmt.Sprintf("%s weighs %s kg with what stands in it; the limit is %s kg.%s", rk.Address, decimal(sum), decimal(*limit),
+	r.find(finding{rule: "weight.floor", about: []rack.Address{rk.Address, at}, at: r.at(at, leaf),
+		summary: "Too heavy", warning: !sure,
+		detail: fmt.Sprintf("%s weighs %s kg with what stands in it; the limit is %s kg.%s", rk.Address, decimal(sum),
+			decimal(*limit),
 			basis(sure))})
 }
 
@@ -293,9 +314,11 @@ func (r *resolver) cooling(rk *rack.Rack, site *rack.Site, content []held) {
 			if slices.Contains(site.Cooling, n) || n == "air" && slices.Contains(site.Cooling, "rear_door") {
 				continue
 			}
-			r.find(finding{rule: "cooling.class", about: []rack.Address{h.in.address, rk.Address, site.Address}, at: r.at(h.in.address, "hardware"),
+			r.find(finding{rule: "cooling.class", about: []rack.Address{h.in.address, rk.Address, site.Address},
+				at:      r.at(h.in.address, "hardware"),
 				summary: "Cooling is not offered",
-				detail:  fmt.Sprintf("hw.%s is cooled by %s; %s offers %s.", h.model, class, site.Address, strings.Join(site.Cooling, ", "))})
+				detail: fmt.Sprintf("hw.%s is cooled by %s; %s offers %s.", h.model, class, site.Address,
+					strings.Join(site.Cooling, ", "))})
 		}
 	}
 }

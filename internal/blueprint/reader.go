@@ -14,8 +14,10 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// A reader reads the attributes of one block (or of one object written in its place) for one instance. What cannot be read
-// is reported and comes back as false; absent and null come back as false without a word unless the attribute is required.
+// A reader reads the attributes of one block (or of one object written in its place) for one instance. What cannot be
+// read
+// is reported and comes back as false; absent and null come back as false without a word unless the attribute is
+// required.
 type reader struct {
 	s    *scope
 	in   *instance
@@ -25,6 +27,17 @@ type reader struct {
 	attr map[string]attribute
 	subs []*hclsyntax.Block
 	rng  hcl.Range
+
+	read   map[string]bool // attributes and blocks that the decoder asked for
+	opened []*reader
+}
+
+// asked remembers that the decoder has looked at an attribute or block.
+func (rd *reader) asked(name string) {
+	if rd.read == nil {
+		rd.read = map[string]bool{}
+	}
+	rd.read[name] = true
 }
 
 type attribute struct {
@@ -38,7 +51,8 @@ func newReader(in *instance) *reader {
 }
 
 func bodyReader(s *scope, in *instance, spec *blockSpec, b *hclsyntax.Block, what, path string) *reader {
-	rd := &reader{s: s, in: in, spec: spec, what: what, path: path, attr: map[string]attribute{}, subs: b.Body.Blocks, rng: b.DefRange()}
+	rd := &reader{s: s, in: in, spec: spec, what: what, path: path, attr: map[string]attribute{}, subs: b.Body.Blocks,
+		rng: b.DefRange()}
 	for _, a := range b.Body.Attributes {
 		if spec.meta && slices.Contains(metaAttributes, a.Name) {
 			continue
@@ -71,7 +85,8 @@ func (rd *reader) get(name string) (cty.Value, bool) {
 		return v, false
 	}
 	if !v.IsWhollyKnown() {
-		rd.errorf(rd.at(name), "Value not known", "%q depends on a number that the catalog does not have, or on sums over nodes, "+
+		rd.errorf(rd.at(name), "Value not known", "%q depends on a number that the catalog does not have, or on "+
+			"sums over nodes, "+
 			"which are known in checks and outputs only.", name)
 		return v, false
 	}
@@ -80,6 +95,7 @@ func (rd *reader) get(name string) (cty.Value, bool) {
 
 // raw is get for values that may be unknown inside.
 func (rd *reader) raw(name string) (cty.Value, bool) {
+	rd.asked(name)
 	a, ok := rd.attr[name]
 	if !ok {
 		return cty.NilVal, false
@@ -89,7 +105,8 @@ func (rd *reader) raw(name string) (cty.Value, bool) {
 		return v, false
 	}
 	if hasMark(v, sensitive) {
-		rd.errorf(a.expr.Range(), "Sensitive value in the design", "A design is stored and shown. Give a secret as a reference: "+
+		rd.errorf(a.expr.Range(), "Sensitive value in the design", "A design is stored and shown. Give a secret as "+
+			"a reference: "+
 			"secret(\"env:NAME\").")
 		return v, false
 	}
@@ -150,7 +167,8 @@ func (rd *reader) word(name, leaf, preset string, words ...string) string {
 		return preset
 	}
 	if !slices.Contains(words, s) {
-		rd.errorf(rd.at(name), "Unknown value", "%q is not a value of %q. %s", s, name, orKnown(s, words, "The values are "))
+		rd.errorf(rd.at(name), "Unknown value", "%q is not a value of %q. %s", s, name, orKnown(s, words,
+			"The values are "))
 		return preset
 	}
 	return s
@@ -196,7 +214,8 @@ func (rd *reader) wholeOf(v cty.Value, at hcl.Range, name string, lo, hi int64) 
 	return n, true
 }
 
-// number reads a number that is not negative. With a dimension it may be written with a unit; without unit it counts in the
+// number reads a number that is not negative. With a dimension it may be written with a unit; without unit it counts
+// in the
 // unit that the attribute's name ends in.
 func (rd *reader) number(name, leaf string, d *dimension) (float64, bool) {
 	v, ok := rd.get(name)
@@ -289,7 +308,8 @@ func (rd *reader) secret(name, leaf string) rack.SecretRef {
 		return ""
 	}
 	if v.Type() != secretType {
-		rd.errorf(rd.at(name), "Secret in the text", "%q takes a reference, never the secret: secret(\"env:NAME\"), secret(\"file:PATH\"), "+
+		rd.errorf(rd.at(name), "Secret in the text", "%q takes a reference, never the secret: secret(\"env:NAME\"), "+
+			"secret(\"file:PATH\"), "+
 			"secret(\"age:PATH\") or secret(\"vault:MOUNT/PATH#FIELD\").", name)
 		return ""
 	}
@@ -299,6 +319,7 @@ func (rd *reader) secret(name, leaf string) rack.SecretRef {
 
 // refs reads references to elements of the given kinds, alone or in any collection; sorted by address, each once.
 func (rd *reader) refs(name, leaf string, kinds ...string) ([]*instance, bool) {
+	rd.asked(name)
 	a, ok := rd.attr[name]
 	if !ok {
 		return nil, false
@@ -331,7 +352,8 @@ func (rd *reader) collect(v cty.Value, at hcl.Range, kinds []string, out *[]*ins
 		return true
 	}
 	if depth > 8 || !v.IsKnown() || !v.CanIterateElements() {
-		rd.errorf(at, "Wrong reference", "Here a reference to a %s is wanted, such as %s.NAME, not %s.", orList(kinds), first(kinds, "node"),
+		rd.errorf(at, "Wrong reference", "Here a reference to a %s is wanted, such as %s.NAME, not %s.", orList(kinds),
+			first(kinds, "node"),
 			v.Type().FriendlyName())
 		return false
 	}
@@ -351,7 +373,8 @@ func (rd *reader) ref(name, leaf, kind string) (*instance, bool) {
 		return nil, false
 	}
 	if len(ins) != 1 {
-		rd.errorf(rd.at(name), "Wrong reference", "%q is one %s; this names %d. Choose one by its key: %s.NAME[\"KEY\"].", name, kind, len(ins), kind)
+		rd.errorf(rd.at(name), "Wrong reference", "%q is one %s; this names %d. Choose one by its key: "+
+			"%s.NAME[\"KEY\"].", name, kind, len(ins), kind)
 		return nil, false
 	}
 	return ins[0], true
@@ -395,6 +418,7 @@ var catalogExample = map[string]string{"hw": "hw.server.NAME or hw.rack.NAME", "
 
 // sub opens a nested block that may be given once, as a block or as an object; nil when absent or wrong.
 func (rd *reader) sub(name, leaf string) *reader {
+	rd.asked(name)
 	spec := rd.spec.blocks[name]
 	path := rd.path
 	if leaf != "" {
@@ -402,14 +426,18 @@ func (rd *reader) sub(name, leaf string) *reader {
 	}
 	for _, b := range rd.subs {
 		if b.Type == name && len(b.Labels) == spec.labels {
-			return bodyReader(rd.s, rd.in, spec, b, rd.what+" "+name, path)
+			out := bodyReader(rd.s, rd.in, spec, b, rd.what+" "+name, path)
+			rd.opened = append(rd.opened, out)
+			return out
 		}
 	}
 	a, ok := rd.attr[name]
 	if !ok || !spec.object {
 		return nil
 	}
-	out := &reader{s: rd.s, in: rd.in, spec: spec, what: rd.what + " " + name, path: path, attr: map[string]attribute{}, rng: a.expr.Range()}
+	out := &reader{s: rd.s, in: rd.in, spec: spec, what: rd.what + " " + name, path: path,
+		attr: map[string]attribute{}, rng: a.expr.Range()}
+	rd.opened = append(rd.opened, out)
 	items, ok := rd.objectItems(a.expr, name)
 	if !ok {
 		return nil
@@ -436,8 +464,10 @@ type item struct {
 	expr     hcl.Expression
 }
 
-// objectItems lists the items of an object: with their own places when it is written out, else with the place of the whole.
+// objectItems lists the items of an object: with their own places when it is written out, else with the place of the
+// whole.
 func (rd *reader) objectItems(expr hcl.Expression, name string) ([]item, bool) {
+	rd.asked(name)
 	if cons, ok := expr.(*hclsyntax.ObjectConsExpr); ok {
 		var out []item
 		for _, it := range cons.Items {
@@ -475,6 +505,7 @@ func (rd *reader) objectItems(expr hcl.Expression, name string) ([]item, bool) {
 
 // each opens the labelled nested blocks of one type, in the order of the text; a label that comes twice is an error.
 func (rd *reader) each(typ, leaf string) map[string]*reader {
+	rd.asked(typ)
 	out := map[string]*reader{}
 	for _, b := range rd.subs {
 		if b.Type != typ || len(b.Labels) != 1 {
@@ -485,7 +516,9 @@ func (rd *reader) each(typ, leaf string) map[string]*reader {
 			continue
 		}
 		path := rd.path + "." + leaf + "[" + strconv.Quote(b.Labels[0]) + "]"
-		out[b.Labels[0]] = bodyReader(rd.s, rd.in, rd.spec.blocks[typ], b, rd.what+" "+typ, path)
+		one := bodyReader(rd.s, rd.in, rd.spec.blocks[typ], b, rd.what+" "+typ, path)
+		rd.opened = append(rd.opened, one)
+		out[b.Labels[0]] = one
 	}
 	return out
 }

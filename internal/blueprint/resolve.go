@@ -15,7 +15,8 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// Resolve evaluates a blueprint to a Design and judges it by every check that needs the Design only. With an Error among the
+// Resolve evaluates a blueprint to a Design and judges it by every check that needs the Design only. With an Error
+// among the
 // diagnostics the Design is incomplete and must not be planned. The diagnostics are sorted by place.
 func Resolve(bp *Blueprint, opt Options) (rack.Design, diag.List) {
 	r, root := newResolver(bp, opt)
@@ -148,7 +149,8 @@ func (m *module) members(root string) []string {
 	return sortedKeys(m.bp.byKind[root])
 }
 
-// lookup gives the value of ROOT.NAME, which must exist. It is computed once per phase; one that needs itself is reported.
+// lookup gives the value of ROOT.NAME, which must exist. It is computed once per phase; one that needs itself is
+// reported.
 func (m *module) lookup(root, name string, ph phase) cty.Value {
 	key := memoKey{root, name, ph}
 	label := m.prefix + root + "." + name
@@ -160,7 +162,8 @@ func (m *module) lookup(root, name string, ph phase) cty.Value {
 		return e.val
 	}
 	if len(m.r.stack) >= maxReferenceDepth {
-		m.r.errorf(m.declared(root, name), "References too deep", "More than %d references wait for each other here.", maxReferenceDepth)
+		m.r.errorf(m.declared(root, name), "References too deep", "More than %d references wait for each other here.",
+			maxReferenceDepth)
 		return poisoned
 	}
 	e := &memoEntry{}
@@ -242,7 +245,8 @@ func (m *module) output(name string, ph phase) cty.Value {
 	if m.boolAttr(b, "sensitive") {
 		e.val = e.val.Mark(sensitive)
 	} else if hasMark(e.val, sensitive) {
-		m.r.errorf(a.Expr.Range(), "Output shows a sensitive value", "The value of output %q comes from a sensitive variable. "+
+		m.r.errorf(a.Expr.Range(), "Output shows a sensitive value", "The value of output %q comes from a sensitive "+
+			"variable. "+
 			"Set sensitive = true in the output, or leave the value out.", name)
 		e.val = poisoned
 	}
@@ -303,7 +307,8 @@ func (m *module) expand(b *block) ([]*instance, bool) {
 	for _, in := range ins {
 		if len(m.r.order) >= maxInstances {
 			if !m.r.overflown {
-				m.r.errorf(b.syn.DefRange(), "Too many elements", "A blueprint may have %d elements in all.", maxInstances)
+				m.r.errorf(b.syn.DefRange(), "Too many elements", "A blueprint may have %d elements in all.",
+					maxInstances)
 			}
 			m.r.overflown = true
 			return nil, false
@@ -324,7 +329,8 @@ func (m *module) repeat(b *block) ([]*instance, bool) {
 	}
 	base := m.prefix + b.kind + "." + b.name
 	single := func(key cty.Value, name string, e *each) *instance {
-		in := &instance{m: m, b: b, key: key, name: name, each: e, address: rack.Address(base), vals: map[string]cty.Value{}}
+		in := &instance{m: m, b: b, key: key, name: name, each: e, address: rack.Address(base),
+			vals: map[string]cty.Value{}}
 		if key != cty.NilVal {
 			in.address += rack.Address("[" + keyText(key) + "]")
 		}
@@ -332,7 +338,8 @@ func (m *module) repeat(b *block) ([]*instance, bool) {
 	}
 	switch {
 	case forEach != nil && count != nil:
-		m.r.errorf(count.NameRange, "Both for_each and count", "%s is repeated by for_each or by count, not by both.", b)
+		m.r.errorf(count.NameRange, "Both for_each and count", "%s is repeated by for_each or by count, not by both.",
+			b)
 		return nil, false
 	case forEach != nil:
 		return m.forEach(forEach.Expr, single)
@@ -342,7 +349,8 @@ func (m *module) repeat(b *block) ([]*instance, bool) {
 	return []*instance{single(cty.NilVal, b.name, nil)}, true
 }
 
-func (m *module) forEach(expr hclsyntax.Expression, single func(cty.Value, string, *each) *instance) ([]*instance, bool) {
+func (m *module) forEach(expr hclsyntax.Expression, single func(cty.Value, string, *each) *instance) ([]*instance,
+	bool) {
 	s := &scope{m: m, phase: structure}
 	v := s.eval(expr)
 	if isPoisoned(v) && !shallowlyUsable(v) {
@@ -350,7 +358,8 @@ func (m *module) forEach(expr hclsyntax.Expression, single func(cty.Value, strin
 	}
 	v, marks := v.Unmark()
 	if _, secret := marks[sensitive]; secret {
-		m.r.errorf(expr.Range(), "Sensitive for_each", "A sensitive value cannot name elements: names are shown everywhere.")
+		m.r.errorf(expr.Range(), "Sensitive for_each", "A sensitive value cannot name elements: names are shown "+
+			"everywhere.")
 		return nil, false
 	}
 	t := v.Type()
@@ -360,7 +369,8 @@ func (m *module) forEach(expr hclsyntax.Expression, single func(cty.Value, strin
 		return nil, false
 	case t.IsSetType() && t.ElementType() != cty.String && v.LengthInt() > 0,
 		!t.IsSetType() && !t.IsMapType() && !t.IsObjectType():
-		m.r.errorf(expr.Range(), "Invalid for_each", "for_each takes a map, an object or a set of strings, this is %s. "+
+		m.r.errorf(expr.Range(), "Invalid for_each", "for_each takes a map, an object or a set of strings, this is "+
+			"%s. "+
 			"For a list write toset(…).", t.FriendlyName())
 		return nil, false
 	}
@@ -388,7 +398,8 @@ func shallowlyUsable(v cty.Value) bool {
 	return !bad && raw.IsKnown()
 }
 
-func (m *module) count(b *block, expr hclsyntax.Expression, single func(cty.Value, string, *each) *instance) ([]*instance, bool) {
+func (m *module) count(b *block, expr hclsyntax.Expression, single func(cty.Value, string,
+	*each) *instance) ([]*instance, bool) {
 	rd := &reader{s: &scope{m: m, phase: structure}}
 	v := rd.s.eval(expr)
 	n, ok := rd.wholeOf(v, expr.Range(), "count", 0, maxInstances)

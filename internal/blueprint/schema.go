@@ -64,33 +64,38 @@ var place = &blockSpec{object: true, required: true, attrs: attrs(list{"rack", "
 // topBlocks is the language: every block of a blueprint file.
 var topBlocks = map[string]*blockSpec{
 	"blueprint": {attrs: attrs(list{"name"}, "version", "summary", "requires")},
-	"variable": {labels: 1, attrs: attrs(nil, "type", "default", "description", "sensitive", "nullable"), blocks: nested{
-		"validation": {repeat: true, attrs: attrs(list{"condition", "error_message"})}}},
+	"variable": {labels: 1, attrs: attrs(nil, "type", "default", "description", "sensitive", "nullable"),
+		blocks: nested{
+			"validation": {repeat: true, attrs: attrs(list{"condition", "error_message"})}}},
 	"locals": {open: true},
 	"output": {labels: 1, attrs: attrs(list{"value"}, "description", "sensitive")},
 	"use":    {labels: 1, attrs: attrs(list{"blueprint"}, "version"), open: true},
 	"region": {labels: 1, meta: true, attrs: attrs(list{"jurisdiction", "policy"}, "description")},
-	"site": {labels: 1, meta: true, attrs: attrs(list{"region", "country"}, "operator", "owner", "description"), blocks: nested{
-		"endpoints": {object: true, open: true},
-		"network":   {labels: 1, repeat: true, attrs: attrs(list{"cidr"}, "description")},
-		"power":     object(nil, "contract_kw", "feeds", "redundancy", "voltage", "peak_kw_used", "source"),
-		"cooling":   object(nil, "classes", "offers", "air_kw_per_rack", "liquid_kw", "supply_c", "flow_lpm", "source"),
-		"floor":     object(nil, "kg_per_rack", "kg_per_m2", "rack_height_u", "positions", "source"),
-		"backbone": {blocks: nested{
-			"to":    {labels: 1, freeLabel: true, repeat: true, attrs: attrs(nil, "rtt_ms", "gbps", "via", "source")},
-			"users": {labels: 1, freeLabel: true, repeat: true, attrs: attrs(nil, "rtt_ms", "source")}}},
-	}},
-	"rack": {labels: 1, meta: true, attrs: attrs(list{"site", "model"}, "position", "max_kg", "description"), blocks: nested{
-		"power": object(nil, "feeds", "contract_kw"), "facts": factsSpec}},
+	"site": {labels: 1, meta: true, attrs: attrs(list{"region", "country"}, "operator", "owner", "description"),
+		blocks: nested{
+			"endpoints": {object: true, open: true},
+			"network":   {labels: 1, repeat: true, attrs: attrs(list{"cidr"}, "description")},
+			"power":     object(nil, "contract_kw", "feeds", "redundancy", "voltage", "peak_kw_used", "source"),
+			"cooling":   object(nil, "classes", "offers", "air_kw_per_rack", "liquid_kw", "supply_c", "flow_lpm", "source"),
+			"floor":     object(nil, "kg_per_rack", "kg_per_m2", "rack_height_u", "positions", "source"),
+			"backbone": {blocks: nested{
+				"to":    {labels: 1, freeLabel: true, repeat: true, attrs: attrs(nil, "rtt_ms", "gbps", "via", "source")},
+				"users": {labels: 1, freeLabel: true, repeat: true, attrs: attrs(nil, "rtt_ms", "source")}}},
+		}},
+	"rack": {labels: 1, meta: true, attrs: attrs(list{"site", "model"}, "position", "max_kg", "description"),
+		blocks: nested{
+			"power": object(nil, "feeds", "contract_kw"), "facts": factsSpec}},
 	"node": nodeSpec,
 	"firmware": {labels: 1, meta: true, attrs: attrs(list{"targets", "baseline"}), blocks: nested{
 		"rollout": object(nil, "canary", "max_parallel", "on_error")}},
 	"os": {labels: 1, meta: true, attrs: attrs(list{"targets", "image"}, "disks", "erase", "boot_once"), blocks: nested{
-		"network": {open: true, openBlocks: true, repeat: true}, "users": {open: true, openBlocks: true, repeat: true}}},
+		"network": {open: true, openBlocks: true, repeat: true}, "users": {open: true, openBlocks: true,
+			repeat: true}}},
 	"check": {labels: 1, attrs: attrs(nil, "phase", "assert", "severity", "message"), blocks: nested{
 		"assert": {repeat: true, attrs: attrs(list{"condition"}, "error_message", "message")}}},
-	"waiver":     {labels: 1, attrs: attrs(list{"rule", "owner", "reason", "expires"}, "targets")},
-	"acceptance": {labels: 1, meta: true, attrs: attrs(list{"targets"}, "gpus_per_node", "degraded_nodes_allowed"), open: true},
+	"waiver": {labels: 1, attrs: attrs(list{"rule", "owner", "reason", "expires"}, "targets")},
+	"acceptance": {labels: 1, meta: true, attrs: attrs(list{"targets"}, "gpus_per_node", "degraded_nodes_allowed"),
+		open: true},
 
 	"switch": {labels: 1, meta: true, attrs: attrs(nil, "model", "hardware"), open: true, openBlocks: true,
 		blocks: nested{"at": {object: true, attrs: attrs(list{"rack", "u"})}}},
@@ -101,10 +106,12 @@ var topBlocks = map[string]*blockSpec{
 		"at":     object(list{"address"}, "credential"),
 		"volume": {labels: 1, repeat: true, attrs: attrs(list{"size"}), open: true, openBlocks: true}}},
 	"stack": {labels: 1, meta: true, attrs: attrs(list{"recipe"}, "control", "workers", "topology"), open: true,
-		openBlocks: true, blocks: nested{"component": {labels: 1, freeLabel: true, repeat: true, open: true, openBlocks: true}}},
+		openBlocks: true, blocks: nested{"component": {labels: 1, freeLabel: true, repeat: true, open: true,
+			openBlocks: true}}},
 }
 
-var nodeSpec = &blockSpec{labels: 1, meta: true, attrs: attrs(list{"hardware"}, "role", "power", "on_destroy", "description"),
+var nodeSpec = &blockSpec{labels: 1, meta: true, attrs: attrs(list{"hardware"}, "role", "power", "on_destroy",
+	"description"),
 	blocks: nested{
 		"at":   place,
 		"bmc":  object(nil, "username", "credential"),
@@ -113,13 +120,15 @@ var nodeSpec = &blockSpec{labels: 1, meta: true, attrs: attrs(list{"hardware"}, 
 		"disks": {blocks: nested{"volume": {labels: 1, freeLabel: true, repeat: true,
 			attrs: attrs(list{"raid"}, "size", "on_destroy"), blocks: nested{
 				"drives": object(nil, "count", "media", "protocol", "min_size", "bays", "controller")}}}},
-		"nics":    {blocks: nested{"port": {labels: 1, freeLabel: true, repeat: true, attrs: attrs(nil, "attributes")}}},
+		"nics": {blocks: nested{"port": {labels: 1, freeLabel: true, repeat: true, attrs: attrs(nil,
+			"attributes")}}},
 		"consent": object(list{"data_loss", "owner", "reason"}),
 		"facts":   factsSpec,
 	}}
 
 // referable are the kinds of blocks that expressions can name, and whose instances are elements of the Design.
-var referable = list{"acceptance", "fabric", "firmware", "node", "os", "power_shelf", "rack", "region", "site", "stack", "storage",
+var referable = list{"acceptance", "fabric", "firmware", "node", "os", "power_shelf", "rack", "region", "site",
+	"stack", "storage",
 	"switch"}
 
 // catalogRoots are the names under which the catalog is seen.

@@ -15,10 +15,12 @@ type dimension struct {
 }
 
 var (
-	sizeBytes = dimension{"a size", map[string]float64{"B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12, "PB": 1e15,
+	sizeBytes = dimension{"a size", map[string]float64{"B": 1, "kB": 1e3, "KB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12,
+		"PB":  1e15,
 		"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40, "PiB": 1 << 50}, "200TiB"}
-	powerKW   = dimension{"a power", map[string]float64{"W": 1e-3, "kW": 1, "MW": 1e3}, "14.3kW"}
-	rateBps   = dimension{"a rate", map[string]float64{"b/s": 1, "kb/s": 1e3, "Mb/s": 1e6, "Gb/s": 1e9, "Tb/s": 1e12}, "400Gb/s"}
+	powerKW = dimension{"a power", map[string]float64{"W": 1e-3, "kW": 1, "MW": 1e3}, "14.3kW"}
+	rateBps = dimension{"a rate", map[string]float64{"b/s": 1, "kb/s": 1e3, "Mb/s": 1e6, "Gb/s": 1e9, "Tb/s": 1e12},
+		"400Gb/s"}
 	durationS = dimension{"a duration", map[string]float64{"ms": 1e-3, "s": 1, "m": 60, "h": 3600, "d": 86400}, "30m"}
 	massKg    = dimension{"a mass", map[string]float64{"kg": 1, "t": 1000}, "142kg"}
 
@@ -34,7 +36,7 @@ func (d dimension) parse(s string) (float64, error) {
 		return 0, fmt.Errorf("the text is too long; write it as %q", d.example)
 	}
 	n, err := strconv.ParseFloat(strings.TrimSpace(s[:i]), 64)
-	if err != nil || n < 0 || math.IsInf(n, 0) || math.IsNaN(n) || strings.ContainsAny(s[:i], "xXpP_") {
+	if err != nil || n < 0 || math.IsInf(n, 0) || math.IsNaN(n) || strings.ContainsAny(s[:i], "xXpPeE_") {
 		return 0, fmt.Errorf("%q is not %s such as %q", s, d.name, d.example)
 	}
 	factor, ok := d.units[unit]

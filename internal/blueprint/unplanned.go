@@ -12,7 +12,8 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// unplanned decodes blocks that this version does not plan: switch, power_shelf, fabric, storage, stack. Their references are
+// unplanned decodes blocks that this version does not plan: switch, power_shelf, fabric, storage, stack. Their
+// references are
 // checked and become edges; their values are kept.
 func (rd *reader) unplanned(in *instance) {
 	e := &rack.Element{Address: in.address, Kind: in.b.kind, Origin: rd.origin()}
@@ -33,7 +34,8 @@ func (rd *reader) unplanned(in *instance) {
 			continue
 		}
 		if h, known := rd.s.m.r.hardware(key, rd.at(name)); known {
-			rd.kind(h, name, map[string][]string{"switch": {"switch"}, "power_shelf": {"shelf"}, "fabric": {"fabric"}}[in.b.kind]...)
+			rd.kind(h, name, map[string][]string{"switch": {"switch"}, "power_shelf": {"shelf"},
+				"fabric": {"fabric"}}[in.b.kind]...)
 			e.Model = key
 			rd.fromCatalog("model", "hw."+key, h.Digest)
 		}
@@ -114,7 +116,8 @@ func (rd *reader) values(body *hclsyntax.Body, spec *blockSpec, path string) map
 		}
 		x, known, ok := one.plain(v, a.Expr.Range())
 		if !known {
-			rd.warnf(a.Expr.Range(), "Value not known", "%q depends on a number that the catalog does not have; it is null here.", a.Name)
+			rd.warnf(a.Expr.Range(), "Value not known", "%q depends on a number that the catalog does not have; it "+
+				"is null here.", a.Name)
 		}
 		if ok {
 			out[a.Name] = x
@@ -146,7 +149,8 @@ func (rd *reader) values(body *hclsyntax.Body, spec *blockSpec, path string) map
 	return out
 }
 
-// json writes a value as JSON; references become addresses, secrets their references. known is false when something in it
+// json writes a value as JSON; references become addresses, secrets their references. known is false when something in
+// it
 // is not known.
 func (rd *reader) json(v cty.Value, name string) (raw json.RawMessage, known, ok bool) {
 	x, known, ok := rd.plain(v, rd.at(name))

@@ -64,25 +64,30 @@ func (m *module) sourceOf(b *block, ref, version string) (src Source, dir, id st
 	at := b.syn.Body.Attributes["blueprint"].Expr.Range()
 	switch {
 	case strings.Contains(ref, "://"):
-		m.r.errorf(at, "Blueprint from a registry", "This version uses blueprints by path (\"./pod\") or catalog name; %q is a reference "+
+		m.r.errorf(at, "Blueprint from a registry", "This version uses blueprints by path (\"./pod\") or catalog "+
+			"name; %q is a reference "+
 			"to a registry. Copy the blueprint beside this one.", ref)
 		return nil, "", "", false
 	case strings.HasPrefix(ref, "./") || strings.HasPrefix(ref, "../") || ref == "." || ref == "..":
 		if strings.HasPrefix(m.ref, "catalog:") {
-			m.r.errorf(at, "Path in a catalog blueprint", "A blueprint of the catalog can use others by catalog name only.")
+			m.r.errorf(at, "Path in a catalog blueprint", "A blueprint of the catalog can use others by catalog "+
+				"name only.")
 			return nil, "", "", false
 		}
 		return m.sourceByPath(b, ref, version)
 	}
 	files, known := m.r.opt.Catalog.Blueprints[ref]
 	if !known {
-		m.r.errorf(at, "Unknown blueprint", "The catalog has no blueprint %q. %s A path starts with \"./\" or \"../\".", ref,
+		m.r.errorf(at, "Unknown blueprint", "The catalog has no blueprint %q. %s A path starts with \"./\" or "+
+			"\"../\".", ref,
 			orKnown(ref, sortedKeys(m.r.opt.Catalog.Blueprints), "It has "))
 		return nil, "", "", false
 	}
 	m.r.lockUse("blueprint "+ref, filesDigest(files), at)
-	m.r.prov[m.prefix+"use."+b.name+".blueprint"] = rack.Provenance{Path: m.prefix + "use." + b.name + ".blueprint", Source: "catalog",
-		Detail: "blueprint " + ref, Digest: filesDigest(files), Origin: provenanceOf(b.syn.Body.Attributes["blueprint"].Expr, at).Origin}
+	m.r.prov[m.prefix+"use."+b.name+".blueprint"] = rack.Provenance{Path: m.prefix + "use." + b.name + ".blueprint",
+		Source: "catalog",
+		Detail: "blueprint " + ref, Digest: filesDigest(files),
+		Origin: provenanceOf(b.syn.Body.Attributes["blueprint"].Expr, at).Origin}
 	return files, "catalog/" + ref, "catalog:" + ref, true
 }
 

@@ -64,7 +64,8 @@ func (p *parser) variable(b *block) *variable {
 			p.errorf(a.Expr.Range(), "Wrong type", "The default of variable %q does not fit its type: %s.", v.name, err)
 			v.broken = true
 		} else if val.IsNull() && !v.nullable {
-			p.errorf(a.Expr.Range(), "Wrong default", "Variable %q is not nullable: its default cannot be null.", v.name)
+			p.errorf(a.Expr.Range(), "Wrong default", "Variable %q is not nullable: its default cannot be null.",
+				v.name)
 			v.broken = true
 		}
 		v.preset = val
@@ -143,7 +144,8 @@ func (m *module) inputs(opt Options) map[string]input {
 		}
 		val, err := fromGo(opt.Variables[name], v.typ, 0)
 		if err != nil {
-			m.r.errorf(v.syn.DefRange(), "Wrong value for variable", "The value given for %q cannot be read: %s.", name, err)
+			m.r.errorf(v.syn.DefRange(), "Wrong value for variable", "The value given for %q cannot be read: %s.",
+				name, err)
 			val = poisoned
 		}
 		out[name] = input{val: val, src: "the command line"}
@@ -211,7 +213,8 @@ func finite(x float64) (cty.Value, error) {
 	return cty.NumberFloatVal(x), nil
 }
 
-// fromText reads a text by Terraform's rule: a variable of type string, or of a type that a string converts to, takes it as it
+// fromText reads a text by Terraform's rule: a variable of type string, or of a type that a string converts to, takes
+// it as it
 // is; for every other type it is an expression.
 func fromText(text string, want cty.Type, depth int) (cty.Value, error) {
 	if want == cty.String || want == cty.DynamicPseudoType || depth > 0 {
@@ -238,7 +241,8 @@ func fromText(text string, want cty.Type, depth int) (cty.Value, error) {
 	return val, nil
 }
 
-// variableValue gives var.NAME: the value given, else the default, converted and validated. Validations run once per module.
+// variableValue gives var.NAME: the value given, else the default, converted and validated. Validations run once per
+// module.
 func (m *module) variableValue(v *variable, ph phase) cty.Value {
 	if v.broken {
 		return poisoned
@@ -313,7 +317,8 @@ func (m *module) validate(v *variable) {
 			if ok && in.rng.Filename != "" {
 				at = in.rng
 			}
-			d := errorAt(at, "Invalid value for variable", "%s\n\nThe rule of variable %q stands at %s.", message, v.name,
+			d := errorAt(at, "Invalid value for variable", "%s\n\nThe rule of variable %q stands at %s.", message,
+				v.name,
 				diag.At(cond.SrcRange).Short())
 			d.Address = m.prefix + "var." + v.name
 			m.r.diags = append(m.r.diags, d)

@@ -66,7 +66,8 @@ type Facts struct {
 	Seen   *rack.Observation
 }
 
-// Check judges every rule of every policy that a region of the Design names, in a stable order. profiles are merged ones. The
+// Check judges every rule of every policy that a region of the Design names, in a stable order. profiles are merged
+// ones. The
 // waivers are the Design's own; with a zero now nothing that depends on the day is judged, and waivers count as valid.
 func Check(f Facts, profiles map[string]Profile, now time.Time) []Finding {
 	c := checker{design: f.Design, profiles: profiles, now: now, origins: map[string]diag.Origin{}}
@@ -139,13 +140,15 @@ func (c *checker) waive(f *Finding) {
 	}
 }
 
-// WaiverFor finds a waiver for the rule that covers one of the addresses and has not expired. A zero now lets none expire.
+// WaiverFor finds a waiver for the rule that covers one of the addresses and has not expired. A zero now lets none
+// expire.
 func WaiverFor(ws []rack.Waiver, rule string, about []rack.Address, now time.Time) (rack.Waiver, bool) {
 	for _, w := range ws {
 		if w.Rule != rule || Expired(w, now) {
 			continue
 		}
-		if len(w.Targets) == 0 || slices.ContainsFunc(w.Targets, func(a rack.Address) bool { return slices.Contains(about, a) }) {
+		if len(w.Targets) == 0 || slices.ContainsFunc(w.Targets,
+			func(a rack.Address) bool { return slices.Contains(about, a) }) {
 			return w, true
 		}
 	}
@@ -163,7 +166,8 @@ func (c *checker) region(r rack.Region, p Profile) {
 		Observed: r.Jurisdiction, Origin: c.origin(string(r.Address)+".jurisdiction", r.Origin)}
 	if !p.covers(r.Jurisdiction) {
 		f.Status = NotMet
-		f.Detail = fmt.Sprintf("%s is in %s; policies.%s is for %s. Choose a policy of %s, or correct the jurisdiction.",
+		f.Detail = fmt.Sprintf("%s is in %s; policies.%s is for %s. Choose a policy of %s, or correct the "+
+			"jurisdiction.",
 			r.Address, r.Jurisdiction, p.Key, p.Jurisdiction, r.Jurisdiction)
 	}
 	c.add(p, f)
@@ -185,7 +189,8 @@ func (p Profile) covers(country string) bool {
 }
 
 func (c *checker) fresh(r rack.Region, p Profile) {
-	f := Finding{Rule: "catalog.fresh", Address: r.Address, Observed: p.Reviewed, Origin: c.origin(string(r.Address)+".policy", r.Origin)}
+	f := Finding{Rule: "catalog.fresh", Address: r.Address, Observed: p.Reviewed,
+		Origin: c.origin(string(r.Address)+".policy", r.Origin)}
 	day, err := time.Parse(time.DateOnly, p.Reviewed)
 	limit := p.ReviewDays
 	if n, ok := p.Rules["catalog.fresh"].Params["max_days"].(float64); ok {
@@ -199,7 +204,8 @@ func (c *checker) fresh(r rack.Region, p Profile) {
 		f.Status = Met
 		if c.now.After(day.AddDate(0, 0, limit)) {
 			f.Status = NotMet
-			f.Detail = fmt.Sprintf("policies.%s was last reviewed on %s, more than %d days ago. Read its sources again and raise its serial.",
+			f.Detail = fmt.Sprintf("policies.%s was last reviewed on %s, more than %d days ago. Read its sources "+
+				"again and raise its serial.",
 				p.Key, p.Reviewed, limit)
 		}
 	}
@@ -210,7 +216,8 @@ func (c *checker) fresh(r rack.Region, p Profile) {
 }
 
 func (c *checker) site(s rack.Site, p Profile) {
-	f := Finding{Rule: "place.match", Address: s.Address, About: []rack.Address{s.Region}, Status: Met, Expected: "in " + p.Jurisdiction,
+	f := Finding{Rule: "place.match", Address: s.Address, About: []rack.Address{s.Region}, Status: Met,
+		Expected: "in " + p.Jurisdiction,
 		Observed: s.Country, Origin: c.origin(string(s.Address)+".country", s.Origin)}
 	jurisdiction := ""
 	for _, r := range c.design.Regions {
@@ -221,7 +228,8 @@ func (c *checker) site(s rack.Site, p Profile) {
 	switch {
 	case !p.covers(s.Country):
 		f.Status = NotMet
-		f.Detail = fmt.Sprintf("Site %s is in %s; policies.%s keeps storage and processing in %s. Move it or choose another policy.",
+		f.Detail = fmt.Sprintf("Site %s is in %s; policies.%s keeps storage and processing in %s. Move it or choose "+
+			"another policy.",
 			s.Name, s.Country, p.Key, strings.Join(p.Allowed("storage"), ", "))
 	case !Within(s.Country, []string{jurisdiction}) && jurisdiction != s.Country:
 		f.Status = NotMet
@@ -240,7 +248,8 @@ func (c *checker) site(s rack.Site, p Profile) {
 }
 
 // roleKinds maps an endpoint's role to the kind of data that goes there. Every other role is processing.
-var roleKinds = map[string]string{"registry": "artifacts", "artifacts": "artifacts", "mirror": "artifacts", "kms": "keys",
+var roleKinds = map[string]string{"registry": "artifacts", "artifacts": "artifacts", "mirror": "artifacts",
+	"kms":       "keys",
 	"telemetry": "logs", "logs": "logs", "syslog": "logs", "backup": "backup", "storage": "storage"}
 
 func (c *checker) endpoint(s rack.Site, p Profile, role, e string) {
@@ -249,19 +258,23 @@ func (c *checker) endpoint(s rack.Site, p Profile, role, e string) {
 		kind = "processing"
 	}
 	allowed := p.Allowed(kind)
-	f := Finding{Rule: "endpoint.closed", Address: s.Address, Status: Met, Expected: kind + " in " + strings.Join(allowed, ", "),
+	f := Finding{Rule: "endpoint.closed", Address: s.Address, Status: Met,
+		Expected: kind + " in " + strings.Join(allowed, ", "),
 		Observed: role + " " + e, Origin: c.origin(string(s.Address)+".endpoints."+role, s.Origin)}
 	host := Host(e)
 	if ip, err := netip.ParseAddr(host); err == nil {
 		if !localAddr(ip) && !inNetworks(ip, s.Networks) {
 			f.Status = NotAssessed
-			f.Detail = fmt.Sprintf("Where the public address %s stands is unknown. Give a network of site %s that holds it.",
+			f.Detail = fmt.Sprintf("Where the public address %s stands is unknown. Give a network of site %s that "+
+				"holds it.",
 				ip, s.Name)
 		}
 	} else if at, known := placeOf(host); known && !Within(at.country, allowed) {
 		f.Status = NotMet
-		f.Detail = fmt.Sprintf("Site %s is bound to %s by policies.%s; %s is in %s (%s). Use a mirror in the region, or a waiver:\n\n"+
-			"    metalwright mirror pull --to oci:./mirror", s.Name, strings.Join(allowed, ", "), p.Key, host, at.country, at.because)
+		f.Detail = fmt.Sprintf("Site %s is bound to %s by policies.%s; %s is in %s (%s). Use a mirror in the "+
+			"region, or a waiver:\n\n"+
+			"    metalwright mirror pull --to oci:./mirror", s.Name, strings.Join(allowed, ", "), p.Key, host,
+			at.country, at.because)
 	}
 	c.add(p, f)
 }
@@ -271,8 +284,9 @@ func (c *checker) path(s rack.Site, p Profile, l rack.BackboneLink) {
 		return
 	}
 	allowed := p.Allowed("transit")
-	f := Finding{Rule: "place.path", Address: s.Address, Expected: "transit in " + strings.Join(allowed, ", "), Observed: l.Via,
-		Status: Met, Origin: c.origin(string(s.Address)+".backbone."+l.To+".via", s.Origin)}
+	f := Finding{Rule: "place.path", Address: s.Address, Expected: "transit in " + strings.Join(allowed, ", "),
+		Observed: l.Via,
+		Status:   Met, Origin: c.origin(string(s.Address)+".backbone."+l.To+".via", s.Origin)}
 	for _, via := range strings.FieldsFunc(l.Via, func(r rune) bool { return r == ',' || r == ' ' || r == '>' }) {
 		switch {
 		case !ValidJurisdiction(via):
@@ -281,7 +295,8 @@ func (c *checker) path(s rack.Site, p Profile, l rack.BackboneLink) {
 			}
 		case !Within(via, allowed):
 			f.Status = NotMet
-			f.Detail = fmt.Sprintf("The path %s to %s crosses %s; policies.%s lets transit cross %s. Give the carrier's in-country path "+
+			f.Detail = fmt.Sprintf("The path %s to %s crosses %s; policies.%s lets transit cross %s. Give the "+
+				"carrier's in-country path "+
 				"or remove the link.", s.Name, l.To, via, p.Key, strings.Join(allowed, ", "))
 		}
 	}
@@ -318,13 +333,16 @@ func (c *checker) uses() {
 			continue
 		}
 		if p, ok := c.profileOf(c.design.Sites[0]); ok {
-			c.use(e.Address, nil, p, c.design.Sites, v.At.Address, "address", c.origin(string(e.Address)+".at.address", e.Origin))
+			c.use(e.Address, nil, p, c.design.Sites, v.At.Address, "address", c.origin(string(e.Address)+".at.address",
+				e.Origin))
 		}
 	}
 }
 
-func (c *checker) use(a rack.Address, about []rack.Address, p Profile, in []rack.Site, target, what string, at diag.Origin) {
-	f := Finding{Rule: "endpoint.closed", Address: a, About: about, Status: Met, Expected: "an endpoint or network of the site",
+func (c *checker) use(a rack.Address, about []rack.Address, p Profile, in []rack.Site, target, what string,
+	at diag.Origin) {
+	f := Finding{Rule: "endpoint.closed", Address: a, About: about, Status: Met,
+		Expected: "an endpoint or network of the site",
 		Observed: target, Origin: at}
 	host := Host(target)
 	known := slices.ContainsFunc(in, func(s rack.Site) bool {
@@ -338,7 +356,8 @@ func (c *checker) use(a rack.Address, about []rack.Address, p Profile, in []rack
 	})
 	if !known {
 		f.Status = NotMet
-		f.Detail = fmt.Sprintf("The %s names %s, which is neither an endpoint nor in a network of site %s. Add it to the site's closed "+
+		f.Detail = fmt.Sprintf("The %s names %s, which is neither an endpoint nor in a network of site %s. Add it "+
+			"to the site's closed "+
 			"list, or use a mirror that is on it.", what, host, siteNames(in))
 	}
 	c.add(p, f)
@@ -378,7 +397,8 @@ func inNetworks(ip netip.Addr, nets []rack.Network) bool {
 	})
 }
 
-// Diagnostics says to a person what the findings mean: what is not met by its severity, what is waived and what could not be
+// Diagnostics says to a person what the findings mean: what is not met by its severity, what is waived and what could
+// not be
 // checked from the design as warnings.
 func Diagnostics(found []Finding) diag.List {
 	var out diag.List

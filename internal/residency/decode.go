@@ -81,7 +81,8 @@ func (d *decoder) profile(b *hclsyntax.Block) Profile {
 		[]string{"framework", "reside", "erase", "rule"})
 	p.Jurisdiction = d.str(b.Body, "jurisdiction")
 	if p.Jurisdiction != "" && !ValidJurisdiction(p.Jurisdiction) {
-		d.errorf(b.Body.Attributes["jurisdiction"].Range(), "Unknown jurisdiction", "%q is no ISO 3166-1 code and not EU.%s",
+		d.errorf(b.Body.Attributes["jurisdiction"].Range(), "Unknown jurisdiction",
+			"%q is no ISO 3166-1 code and not EU.%s",
 			p.Jurisdiction, diag.DidYouMean(p.Jurisdiction, Jurisdictions()))
 	}
 	p.Extends = d.policyRef(b.Body, "extends")
@@ -145,7 +146,8 @@ func (d *decoder) erase(x *hclsyntax.Block) Erase {
 	if s := d.str(x.Body, "power_off"); s != "" {
 		off, err := time.ParseDuration(s)
 		if err != nil {
-			d.errorf(x.Body.Attributes["power_off"].Range(), "Wrong duration", "%q is not a duration such as \"10m\".", s)
+			d.errorf(x.Body.Attributes["power_off"].Range(), "Wrong duration", "%q is not a duration such as \"10m\".",
+				s)
 		}
 		e.PowerOffS = int(off / time.Second)
 	}
@@ -155,7 +157,8 @@ func (d *decoder) erase(x *hclsyntax.Block) Erase {
 		}
 		d.known(a.Body, []string{"method", "passes", "pattern", "read_back", "evidences"}, nil)
 		e.Accept = append(e.Accept, EraseAccept{Method: d.str(a.Body, "method"), Passes: d.whole(a.Body, "passes"),
-			Pattern: d.str(a.Body, "pattern"), ReadBack: d.str(a.Body, "read_back"), Evidences: d.strs(a.Body, "evidences")})
+			Pattern: d.str(a.Body, "pattern"), ReadBack: d.str(a.Body, "read_back"), Evidences: d.strs(a.Body,
+				"evidences")})
 	}
 	return e
 }

@@ -1,6 +1,7 @@
 // Package residency judges where things are and who may hold them: jurisdictions, policy profiles and rules.
 //
-// A rule is code over data that is already there; a profile is data that picks rules, parameters and severity. What comes out
+// A rule is code over data that is already there; a profile is data that picks rules, parameters and severity. What
+// comes out
 // is evidence (Finding), never a claim of compliance. The package is pure: facts, profiles and time are arguments.
 package residency
 
@@ -102,7 +103,8 @@ func (p Profile) Severity(rule string) string {
 	return "error"
 }
 
-// Merge resolves extends. A child only tightens its parent: reside lists intersect, rules unite, the higher severity wins,
+// Merge resolves extends. A child only tightens its parent: reside lists intersect, rules unite, the higher severity
+// wins,
 // not waivable stays so, accepted erasures are a subset. What would loosen is an error on the child.
 func Merge(in map[string]Profile) (map[string]Profile, diag.List) {
 	m := merger{in: in, out: map[string]Profile{}, busy: map[string]bool{}}
@@ -139,7 +141,8 @@ func (m *merger) merge(key string) (Profile, bool) {
 	defer delete(m.busy, key)
 	parent, ok := m.merge(p.Extends)
 	if !ok {
-		m.errorf(p, "Unknown parent policy", "Policy %s extends policies.%s, which does not exist or extends this one.%s",
+		m.errorf(p, "Unknown parent policy", "Policy %s extends policies.%s, which does not exist or extends this "+
+			"one.%s",
 			key, p.Extends, diag.DidYouMean(p.Extends, slices.Sorted(maps.Keys(m.in))))
 		m.out[key] = p
 		return p, true
@@ -165,7 +168,8 @@ func (m *merger) tighten(p, parent Profile) Profile {
 		if up, ok := parent.Reside[kind]; ok {
 			for _, c := range list {
 				if !Within(c, up) {
-					m.errorf(p, "Policy loosens its parent", "Policy %s lets %s be in %s; its parent policies.%s does not.",
+					m.errorf(p, "Policy loosens its parent", "Policy %s lets %s be in %s; its parent policies.%s "+
+						"does not.",
 						p.Key, kind, c, parent.Key)
 				}
 			}
@@ -217,7 +221,8 @@ func (m *merger) tightenRules(p, parent Profile) map[string]Rule {
 	return out
 }
 
-// tightenErase keeps the parent's floor for media that the child does not name; for others the child's list stands, without
+// tightenErase keeps the parent's floor for media that the child does not name; for others the child's list stands,
+// without
 // what the parent does not accept.
 func tightenErase(child, parent []Erase) []Erase {
 	out := slices.Clone(child)
