@@ -8,7 +8,11 @@ import (
 func managerRoutes(b *BMC, m map[string]*route) {
 	d := b.dia
 	add(b, m, "/redfish/v1/Managers", &route{get: func(*call) obj {
-		return collection("ManagerCollection.ManagerCollection", "Manager Collection", []string{d.manager()})
+		ids := []string{d.manager()}
+		if d.baseboard != "" {
+			ids = append(ids, hgxManager)
+		}
+		return collection("ManagerCollection.ManagerCollection", "Manager Collection", ids)
 	}})
 	info := ""
 	if d.resetInfo && d.name != dialectSupermicro {
@@ -37,6 +41,9 @@ func managerRoutes(b *BMC, m map[string]*route) {
 		return o
 	}})
 	add(b, m, d.manager()+"/Actions/Manager.Reset", &route{post: resetManager})
+	if d.baseboard != "" {
+		hgxManagerRoutes(b, m)
+	}
 	add(b, m, d.manager()+"/EthernetInterfaces", &route{get: func(*call) obj {
 		return collection("EthernetInterfaceCollection.EthernetInterfaceCollection", "Ethernet Interface Collection",
 			[]string{d.manager() + "/EthernetInterfaces/eth0"})
@@ -44,6 +51,23 @@ func managerRoutes(b *BMC, m map[string]*route) {
 	add(b, m, d.manager()+"/EthernetInterfaces/eth0", &route{get: func(*call) obj {
 		return obj{"@odata.type": d.typ("EthernetInterface"), "Id": "eth0", "Name": "Manager Ethernet Interface", "Status": enabled(),
 			"MACAddress": b.mac(0), "PermanentMACAddress": b.mac(0), "SpeedMbps": 1000, "LinkStatus": "LinkUp", "InterfaceEnabled": true}
+	}})
+}
+
+// hgxManager is the controller of the GPU baseboard, behind the one that serves.
+const hgxManager = "/redfish/v1/Managers/HGX_BMC_0"
+
+func hgxManagerRoutes(b *BMC, m map[string]*route) {
+	add(b, m, hgxManager, &route{get: func(*call) obj {
+		return obj{"@odata.type": b.dia.typ("Manager"), "Id": "HGX_BMC_0", "Name": "HGX Manager", "ManagerType": "BMC", "Model": "OpenBmc",
+			"Status": enabled(), "FirmwareVersion": "HGX-22.10-1", "PowerState": powerOn, "DateTime": stamp(b.now),
+			"DateTimeLocalOffset": "+00:00", "Links": obj{"ManagerForServers": refs([]string{b.dia.gpuSystem()})},
+			"Actions": obj{"#Manager.Reset": obj{"target": hgxManager + "/Actions/Manager.Reset",
+				"ResetType@Redfish.AllowableValues": texts2list([]string{"GracefulRestart", "ForceRestart"})}}}
+	}})
+	add(b, m, hgxManager+"/Actions/Manager.Reset", &route{post: func(*call) *answer {
+		b.violate("the controller of the baseboard was reset") // nobody has a reason to
+		return b.done()
 	}})
 }
 

@@ -105,8 +105,8 @@ func TestImagesAreRefused(t *testing.T) {
 			if d == other {
 				other = dialectILO
 			}
-			c.refused(testImage(t, other, "bios", "2.0"), "NoTargetsDetermined")
-			c.refused(testImage(t, d, "toaster", "2.0"), "NoTargetsDetermined")
+			c.refused(testImage(t, other, "bios", "2.0"), "ApplyFailed") // Update 1.0 has no NoTargetsDetermined
+			c.refused(testImage(t, d, "toaster", "2.0"), "ApplyFailed")
 			torn := testImage(t, d, "bios", "2.0")
 			torn[20] ^= 0xFF
 			if d == dialectIDRAC {

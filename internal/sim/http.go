@@ -48,7 +48,9 @@ type route struct {
 	del    func(c *call) *answer
 	open   bool // no log-in needed to GET
 	static []byte
-	fixed  bool // the body never changes: render it once
+	fixed  bool   // the body never changes: render it once
+	kind   string // Content-Type of a static body that is no JSON
+	tag    string // ETag of a static body
 	uri    string
 }
 
@@ -200,8 +202,15 @@ func (b *BMC) read(c *call, rt *route) *answer {
 	if rt.get == nil {
 		return b.notAllowed(rt)
 	}
-	if rt.fixed && rt.static != nil {
-		return &answer{status: http.StatusOK, body: rt.static, header: map[string]string{"ETag": b.tag(rt.static)}}
+	if rt.fixed && rt.static != nil && len(c.query) == 0 {
+		a := &answer{status: http.StatusOK, body: rt.static, header: map[string]string{"ETag": rt.tag}}
+		if rt.tag == "" {
+			a.header["ETag"] = b.tag(rt.static)
+		}
+		if rt.kind != "" {
+			a.header["Content-Type"] = rt.kind
+		}
+		return a
 	}
 	o := rt.get(c)
 	if o == nil {
@@ -217,7 +226,7 @@ func (b *BMC) read(c *call, rt *route) *answer {
 		etag = t
 	}
 	if rt.fixed && len(c.query) == 0 {
-		rt.static = body
+		rt.static, rt.tag = body, etag // the tag stands in the body: it must not be made of it
 	}
 	return &answer{status: http.StatusOK, body: body, header: map[string]string{"ETag": etag}}
 }

@@ -102,22 +102,45 @@ var series = map[string]string{
 	"FirmwareFlashInProgress": "ilo", "ResetInProgress": "ilo",
 }
 
+// added holds the minor version of a registry that brought a message, where some dialect has an earlier one, and what services
+// of that earlier one say instead.
+var added = map[string]struct {
+	minor   int
+	instead string
+	args    []string
+}{
+	"ActionParameterValueConflict": {12, "ResourceInUse", nil},
+	"MissingOrMalformedPart":       {13, "UnrecognizedRequestBody", nil},
+	"OperationNotAllowed":          {13, "GeneralError", nil},
+	"PayloadTooLarge":              {13, "GeneralError", nil},
+	"HeaderMissing":                {13, "GeneralError", nil},
+	"NoTargetsDetermined":          {1, "ApplyFailed", []string{"the image", "any component of this machine"}},
+}
+
+// registryOf is the registry that a message belongs to, in the version that the dialect uses.
+func (d *dialect) registryOf(key string) string {
+	switch series[key] {
+	case "task":
+		return "TaskEvent.1.0"
+	case "update":
+		return d.updateRegistry
+	case "idrac":
+		return "IDRAC.2.7"
+	case "ilo":
+		return "iLO.2.26"
+	}
+	return d.baseRegistry
+}
+
 // msg makes a Message object of a registry message in the version that the dialect uses.
 func (b *BMC) msg(key string, args ...string) obj {
 	t, known := texts[key]
 	if !known {
 		panic("metalwright: internal error: simulated message " + key + ". This is a bug in Metalwright.")
 	}
-	prefix := b.dia.baseRegistry
-	switch series[key] {
-	case "task":
-		prefix = "TaskEvent.1.0"
-	case "update":
-		prefix = b.dia.updateRegistry
-	case "idrac":
-		prefix = "IDRAC.2.7"
-	case "ilo":
-		prefix = "iLO.2.26"
+	prefix := b.dia.registryOf(key)
+	if a, late := added[key]; late && atoi(prefix[strings.LastIndex(prefix, ".")+1:]) < a.minor {
+		return b.msg(a.instead, a.args...)
 	}
 	says := t.says
 	for i, a := range args {

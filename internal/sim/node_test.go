@@ -362,3 +362,31 @@ func TestSocketsAndAdmin(t *testing.T) {
 		t.Errorf("ledger: %s", w.Body)
 	}
 }
+
+func TestExpandLevels(t *testing.T) {
+	inBubble(t, dialectOpenBMC, Options{}, func(t *testing.T, r *Rack, c *client) {
+		const uri = "/redfish/v1/Systems/System_0"
+		deep := c.get(uri + "?$expand=.($levels=2)")
+		first := deep["Processors"].(obj)["Members"].([]any)[0].(obj)
+		if first["ProcessorType"] != "CPU" {
+			t.Errorf("two levels below the System: %v", first)
+		}
+		if l := deep["Links"].(obj)["Chassis"].([]any)[0].(obj); len(l) != 1 {
+			t.Errorf("a link under Links is expanded by a dot: %v", l)
+		}
+		if l := c.get(uri + "?$expand=~")["Links"].(obj)["Chassis"].([]any)[0].(obj); l["ChassisType"] == nil {
+			t.Errorf("a link under Links is not expanded by a tilde: %v", l)
+		}
+		if plain := c.get(uri + "?$expand=.($levels=1)")["Processors"].(obj)["Members"].([]any)[0].(obj); len(plain) != 1 {
+			t.Errorf("one level below the System: %v", plain)
+		}
+	})
+	inBubble(t, dialectILO, Options{}, func(t *testing.T, r *Rack, c *client) {
+		if m := c.get("/redfish/v1/Systems?$expand=*")["Members"].([]any)[0].(obj); len(m) != 1 {
+			t.Error("iLO announces no ExpandAll and expands all")
+		}
+		if m := c.get("/redfish/v1/Systems?$expand=.")["Members"].([]any)[0].(obj); m["PowerState"] == nil {
+			t.Error("iLO announces NoLinks and does not expand")
+		}
+	})
+}

@@ -264,6 +264,9 @@ func updateRoutes(b *BMC, m map[string]*route) {
 	if u.startUpdate != "" {
 		add(b, m, u.startUpdate, &route{post: startUpdate})
 	}
+	if b.dia.baseboard != "" {
+		add(b, m, commitURI, &route{post: func(*call) *answer { return b.done() }})
+	}
 }
 
 func (b *BMC) updateResource() obj {
@@ -296,9 +299,10 @@ func (b *BMC) updateResource() obj {
 	if u.startUpdate != "" {
 		acts["#UpdateService.StartUpdate"] = obj{"target": u.startUpdate}
 	}
-	if len(acts) > 0 {
-		o["Actions"] = acts
+	if d.baseboard != "" {
+		acts["Oem"] = obj{commitKey: obj{"target": commitURI}}
 	}
+	o["Actions"] = acts
 	if d.name == dialectILO {
 		o["Oem"] = obj{"Hpe": obj{"@odata.type": "#HpeiLOUpdateServiceExt.v2_6_0.HpeiLOUpdateServiceExt", "State": b.hpeUpdateState(),
 			"Accept3rdPartyFirmware": true, "DowngradePolicy": "AllowDowngrade",
@@ -306,6 +310,12 @@ func (b *BMC) updateResource() obj {
 	}
 	return o
 }
+
+// CommitImage copies a running image to the second bank (redfish.md §5.3). The simulator has one bank: there is nothing to do.
+const (
+	commitKey = "#NvidiaUpdateService.CommitImage"
+	commitURI = "/redfish/v1/UpdateService/Actions/Oem/NvidiaUpdateService.CommitImage"
+)
 
 func (b *BMC) hpeUpdateState() string {
 	for _, c := range b.comps {
@@ -422,6 +432,10 @@ func registryRoutes(b *BMC, m map[string]*route) {
 	file("Update", d.updateRegistry+".0", "")
 	file("TaskEvent", "TaskEvent.1.0.0", "")
 	file(d.registryMember, d.registry.id, d.registryURI)
+	if v := vendorMessages[d.name]; v.uri != "" {
+		file(v.member, v.registry+".0", v.uri)
+		add(b, m, v.uri, &route{fixed: true, get: func(*call) obj { return v.resource(d) }})
+	}
 	add(b, m, base, &route{get: func(*call) obj {
 		return collection("MessageRegistryFileCollection.MessageRegistryFileCollection", "Registry File Collection", ids)
 	}})

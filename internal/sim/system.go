@@ -285,7 +285,7 @@ func baseboardRoutes(b *BMC, m map[string]*route) {
 		return obj{"@odata.type": d.typ("ComputerSystem"), "Id": d.baseboard, "Name": d.baseboard, "Manufacturer": "NVIDIA",
 			"SystemType": "Physical", "PowerState": b.host.power, "Status": enabled(), "Processors": ref(uri + "/Processors"),
 			"LastResetTime": stamp(time.Unix(0, 0)), "SerialNumber": b.partSerial("B", 0),
-			"Links": obj{"ManagedBy": refs([]string{d.manager()}), "Chassis": refs([]string{d.chassis()})}}
+			"Links": obj{"ManagedBy": refs([]string{hgxManager}), "Chassis": refs([]string{d.chassis()})}}
 	}})
 	var ids []string
 	for i := range b.gpuCount() {

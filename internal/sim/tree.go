@@ -1,7 +1,6 @@
 package sim
 
 import (
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -85,13 +84,12 @@ func (b *BMC) finish(c *call, o obj) obj {
 	}
 	if list, isCollection := o["Members"].([]any); isCollection {
 		b.page(c, o, list)
-		b.expand(c, o)
 		if len(list) == 0 && b.faults.on("R41") {
 			o["Members"] = nil
 		}
 	}
 	b.twistLinks(o)
-	return o
+	return b.expand(c, o)
 }
 
 // page cuts a collection at $skip and $top, and by itself where the vendor does (R108).
@@ -120,31 +118,6 @@ func (b *BMC) page(c *call, o obj, list []any) {
 	}
 }
 
-// expand fills in the members of a collection where $expand is announced.
-func (b *BMC) expand(c *call, o obj) {
-	q := c.query.Get("$expand")
-	if q == "" || b.dia.expandLevels == 0 {
-		return
-	}
-	kind := q[:1]
-	if kind != "." && !(b.dia.expandLinks && (kind == "*" || kind == "~")) {
-		return
-	}
-	list := o["Members"].([]any)
-	full := make([]any, len(list))
-	for i, m := range list {
-		full[i] = m
-		uri, _ := m.(obj)["@odata.id"].(string)
-		sub := &call{b: b, method: http.MethodGet, path: uri}
-		if rt := b.match(sub); rt != nil && rt.get != nil {
-			if r := rt.get(sub); r != nil {
-				full[i] = b.faults.expanded(b.finish(sub, r))
-			}
-		}
-	}
-	o["Members"] = full
-}
-
 // rootRoutes are the service root and what is open to everybody.
 func rootRoutes(b *BMC, m map[string]*route) {
 	d := b.dia
@@ -157,6 +130,8 @@ func rootRoutes(b *BMC, m map[string]*route) {
 		}
 		return obj{"@odata.context": "/redfish/v1/$metadata", "value": set}
 	}})
+	add(b, m, "/redfish/v1/$metadata", &route{open: true, fixed: true, static: metadata(), kind: "application/xml",
+		get: func(*call) obj { return nil }})
 	add(b, m, "/redfish/v1/Systems", &route{get: func(*call) obj {
 		ids := []string{d.sys()}
 		if d.baseboard != "" {
@@ -187,6 +162,9 @@ func (b *BMC) rootResource() obj {
 	if d.name != dialectIDRAC && d.name != dialectILO {
 		o["UUID"] = b.uuid
 	}
+	if d.name == dialectOpenBMC { // two managers, one of them serves
+		o["Links"].(obj)["ManagerProvidingService"] = ref(d.manager())
+	}
 	if d.expandLevels > 0 {
 		o["ProtocolFeaturesSupported"] = obj{"ExpandQuery": obj{"ExpandAll": d.expandLinks, "Levels": true, "Links": d.expandLinks,
 			"NoLinks": true, "MaxLevels": d.expandLevels}, "FilterQuery": false, "SelectQuery": false, "OnlyMemberQuery": false,
@@ -205,4 +183,20 @@ func (b *BMC) rootResource() obj {
 		o["Oem"] = obj{"Ami": obj{"@odata.type": "#AMIServiceRoot.v1_0_0.AMIServiceRoot", "RtpVersion": "13.03"}}
 	}
 	return o
+}
+
+// metadata names the schemas without their text: enough for a client that asks whether there is any (DSP0266 §8.4.1).
+func metadata() []byte {
+	return []byte(`<?xml version="1.0" encoding="UTF-8"?>
+<edmx:Edmx xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx" Version="4.0">
+  <edmx:Reference Uri="http://redfish.dmtf.org/schemas/v1/ServiceRoot_v1.xml">
+    <edmx:Include Namespace="ServiceRoot"/>
+  </edmx:Reference>
+  <edmx:DataServices>
+    <Schema xmlns="http://docs.oasis-open.org/odata/ns/edm" Namespace="Service">
+      <EntityContainer Name="Service" Extends="ServiceRoot.ServiceContainer"/>
+    </Schema>
+  </edmx:DataServices>
+</edmx:Edmx>
+`)
 }
