@@ -66,7 +66,7 @@ func ParseBindings(name string, src []byte) ([]rack.Binding, diag.List) {
 func (p *parser) bindValue(name string, expr hcl.Expression) string {
 	v, diags := constant(expr)
 	p.diags = append(p.diags, diags...)
-	if diags.HasErrors() || v.IsNull() {
+	if diags.HasErrors() || v.IsNull() || !v.IsKnown() { // not known: a hole in text that did not parse
 		return ""
 	}
 	if name == "credential" {

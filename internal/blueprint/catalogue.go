@@ -130,6 +130,10 @@ func hardwareValue(h rack.Hardware) cty.Value {
 			facts[name] = numberValue(&n)
 		}
 	}
+	floors := cty.UnknownVal(cty.Map(cty.Number)) // no floor was read: each is unknown, as any number of the catalog can be
+	if len(accept) > 0 {
+		floors = cty.MapVal(accept)
+	}
 	gpu := map[string]cty.Value{"model": cty.NullVal(cty.String), "count": cty.NumberIntVal(0),
 		"memory_mib": cty.UnknownVal(cty.Number)}
 	if h.GPU != nil {
@@ -145,7 +149,7 @@ func hardwareValue(h rack.Hardware) cty.Value {
 		"supplies": numberValue(h.Supplies), "supply_kw": numberValue(h.SupplyKW),
 		"memory_gib": numberValue(h.MemoryGiB),
 		"gpu":        cty.ObjectVal(gpu), "gpus": gpu["count"],
-		"bios": mapOf(profiles, profileType), "accept": mapOf(accept, cty.Number), "facts": mapOf(facts, cty.Number),
+		"bios": mapOf(profiles, profileType), "accept": floors, "facts": mapOf(facts, cty.Number),
 	})
 }
 

@@ -122,6 +122,19 @@ func languageExample(t testing.TB) []byte {
 	return []byte(text)
 }
 
+// TestUnknownFloor: an acceptance floor that nobody has read is said to be unknown, and the rest goes on.
+func TestUnknownFloor(t *testing.T) {
+	d, diags := resolveText(t, `
+acceptance "a" {
+  targets              = []
+  nccl_allreduce_busbw = hw.server.dell_r750.accept.nccl_allreduce_busbw
+}
+`, options(t))
+	if diags.HasErrors() || len(diags) != 1 || diags[0].Summary != "Not checked" || len(d.Acceptances) != 1 {
+		t.Errorf("%+v\n%s", d.Acceptances, say(diags))
+	}
+}
+
 // TestLanguageExample resolves the example of the language's design: it plans with one warning, for losing a feed.
 func TestLanguageExample(t *testing.T) {
 	bp, diags := Parse(map[string][]byte{"language.mw.hcl": languageExample(t)})
