@@ -96,17 +96,23 @@ func (r *resolver) verifyLock() {
 		have := r.lockUses[what]
 		switch {
 		case !ok:
-			r.warnf(r.lockAt[what], "Not locked", "%s is not in %s. Write the lock again: metalwright lock.", what,
-				r.opt.Lock.file)
+			r.warnf(r.lockAt[what], "Not locked", "%s is not in %s, so a newer catalog could change it unseen. Add it: %s { digest = %q }.",
+				what, r.opt.Lock.file, lockHeader(what), have)
 		case e.digest != have:
 			d := errorAt(r.lockAt[what], "Catalog does not match the lock",
 				"%s has the digest %s; %s:%d pins %s. Go back to the catalog that "+
-					"was locked, or accept the new one: metalwright lock.", what, have.Short(), r.opt.Lock.file,
-				e.at.Start.Line, e.digest.Short())
+					"was locked, or accept the new one by its digest %q.", what, have.Short(), r.opt.Lock.file,
+				e.at.Start.Line, e.digest.Short(), have)
 			d.Rule = "lock.digest"
 			r.diags = append(r.diags, d)
 		}
 	}
+}
+
+// lockHeader is how the entry of a thing begins: policy "au.strategic".
+func lockHeader(what string) string {
+	kind, key, _ := strings.Cut(what, " ")
+	return fmt.Sprintf("%s %q", kind, key)
 }
 
 // WriteLock writes the lock file for a Design that Resolve made: every thing of the catalog that it uses, with its

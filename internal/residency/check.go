@@ -272,8 +272,7 @@ func (c *checker) endpoint(s rack.Site, p Profile, role, e string) {
 	} else if at, known := placeOf(host); known && !Within(at.country, allowed) {
 		f.Status = NotMet
 		f.Detail = fmt.Sprintf("Site %s is bound to %s by policies.%s; %s is in %s (%s). Use a mirror in the "+
-			"region, or a waiver:\n\n"+
-			"    metalwright mirror pull --to oci:./mirror", s.Name, strings.Join(allowed, ", "), p.Key, host,
+			"region, or waive endpoint.closed.", s.Name, strings.Join(allowed, ", "), p.Key, host,
 			at.country, at.because)
 	}
 	c.add(p, f)
