@@ -157,24 +157,28 @@ func taskRoutes(b *BMC, m map[string]*route) {
 		}
 		return b.taskResource(j)
 	}})
-	add(b, m, base+"/Tasks/*/Monitor", &route{get: func(c *call) obj {
-		j := b.findJob(c.vars[0])
-		if j == nil {
-			return nil
-		}
-		if j.shown && b.faults.on("R36") {
-			return nil
-		}
-		o := b.taskResource(j)
-		if !j.active() {
-			j.shown = true
-			j.gone = b.faults.on("R34") // reading the monitor deletes a finished task
-		}
-		return o
-	}})
+	add(b, m, base+"/Tasks/*/Monitor", &route{answer: b.monitor})
 	if b.dia.settingsJob {
 		jobRoutes(b, m)
 	}
+}
+
+// monitor answers a task monitor (DSP0266 §12.2): 202 while the task is active, what came of it afterwards.
+func (b *BMC) monitor(c *call) *answer {
+	j := b.findJob(c.vars[0])
+	if j == nil || j.shown && b.faults.on("R36") {
+		return b.fail(http.StatusNotFound, b.msg("ResourceMissingAtURI", c.path))
+	}
+	o := b.taskResource(j)
+	if j.active() {
+		return &answer{status: http.StatusAccepted, body: o, header: map[string]string{"Location": c.path}}
+	}
+	j.shown = true
+	j.gone = b.faults.on("R34") // reading the monitor deletes a finished task
+	if b.dia.name == dialectOpenBMC {
+		return noContent()
+	}
+	return ok(o)
 }
 
 // jobRoutes are Dell's: DMTF's JobService, and the OEM collection that lasts longer than tasks (R17).

@@ -35,14 +35,20 @@ func (p *probe) consistent(f *findings, state string) {
 	totals := map[string]int{}
 	for _, pg := range pages {
 		where := state + ": " + pg.uri
+		if strings.HasSuffix(pg.uri, "/Monitor") && strings.HasPrefix(pg.uri, "/redfish/v1/TaskService/Tasks/") {
+			// a task monitor is no resource (DSP0266 §12.2): 202 while the task runs, then what came of it
+			if pg.status != http.StatusOK && pg.status != http.StatusAccepted && pg.status != http.StatusNoContent {
+				f.add(fmt.Sprintf("a task monitor answers %d", pg.status), where)
+			}
+			continue
+		}
 		if pg.status != http.StatusOK {
 			f.add(fmt.Sprintf("a link leads to status %d", pg.status), where)
 			continue
 		}
 		own, _ := pg.obj["@odata.id"].(string)
 		canonical, query, _ := strings.Cut(pg.uri, "?")
-		monitor := strings.HasPrefix(fmt.Sprint(pg.obj["@odata.type"]), "#Task.") && pg.obj["TaskMonitor"] == canonical
-		if own != strings.TrimRight(canonical, "/") && pg.obj["@odata.type"] != nil && !monitor {
+		if own != strings.TrimRight(canonical, "/") && pg.obj["@odata.type"] != nil {
 			f.add(fmt.Sprintf("@odata.id is %q", own), where)
 		}
 		p.transport(f, where, pg)
