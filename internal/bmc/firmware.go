@@ -276,6 +276,10 @@ func (d *Driver) judgePush(ctx context.Context, s step.Step, op *step.Op, r rows
 	if r.staged {
 		return state(step.Staged, seen, "%s waits for its activation", textOf(s.Want["version"])), nil
 	}
+	if l, err := d.layout(ctx); err == nil && l.jobs != "" && w.phase == phaseDone && s.Activation.Host() && !d.activated(ctx, s, op) {
+		// In a queue, what waits for a reset is Scheduled until then: a job that has ended without it has done nothing.
+		return state(step.Ready, seen, "the job has ended before its reset: %s", w.said), nil
+	}
 	return d.judgeWithout(ctx, s, op, seen, w.said), nil
 }
 

@@ -72,7 +72,7 @@ func TestFirmwareStandings(t *testing.T) {
 		{"the job downloads", handle, func(f *fake) { job(f, "Downloading") }, step.Working},
 		{"the job is scheduled", handle, func(f *fake) { job(f, "Scheduled") }, step.Staged},
 		{"the job failed", handle, func(f *fake) { job(f, "Failed") }, step.Ready},
-		{"completed, and not activated (R18, R80)", handle, func(f *fake) { job(f, "Completed") }, step.Staged},
+		{"completed before its reset", handle, func(f *fake) { job(f, "Completed") }, step.Ready},
 		{"gone, and not activated (R17)", handle, func(*fake) {}, step.Staged},
 		{"gone, target reached (R53)", handle, func(f *fake) { row(f, "2.0") }, step.Done},
 		{"running for ever, target reached (R36)", handle, func(f *fake) { job(f, "Running"); row(f, "2.0") }, step.Done},
@@ -86,6 +86,17 @@ func TestFirmwareStandings(t *testing.T) {
 			mustCheck(t, f.driver(withImage(picture)), firmwareStep(), c.op, c.want)
 		})
 	}
+}
+
+// R18, R80: where there is no queue, a task ends before the activation.
+func TestFirmwareCompletedWaits(t *testing.T) {
+	f := newFake("Supermicro")
+	row(f, "1.0")
+	f.put(tasks+"/1", obj{"TaskState": "Completed", "TaskStatus": "OK"})
+	d := f.driver(withImage(picture))
+	mustCheck(t, d, firmwareStep(), &step.Op{Sent: true, Handle: tasks + "/1"}, step.Staged)
+	f.set(tasks+"/1", "Critical", "TaskStatus") // R20
+	mustCheck(t, d, firmwareStep(), &step.Op{Sent: true, Handle: tasks + "/1"}, step.Ready)
 }
 
 // R36: a task that stands still at its end is as good as ended.

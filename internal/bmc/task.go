@@ -134,6 +134,9 @@ func workOf(r *redfish.Resource) work {
 		w.said += ": " + last
 	}
 	w.whole = strings.ToLower(spelling(r.Obj))
+	if w.phase == phaseDone && (strings.Contains(w.whole, "jcp052") || strings.Contains(w.whole, "no progress")) {
+		w.phase = phaseFailed // R20, where the job does not tell its status
+	}
 	if w.phase == phaseRunning && strings.Contains(w.whole, "successfully scheduled") {
 		w.phase = phaseWaiting // Dell's task of a scheduled job
 	}
@@ -171,27 +174,23 @@ func (d *Driver) works(ctx context.Context) ([]work, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []work
-	seen := map[string]bool{}
-	for _, collection := range []string{l.jobs, l.tasks} { // jobs first: they know more
-		if collection == "" {
-			continue
-		}
-		members, _, err := d.c.rf.Members(ctx, collection)
-		if redfish.IsNotFound(err) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", collection, err)
-		}
-		for _, r := range members {
-			id := lastPart(r.URI)
-			if strings.HasPrefix(id, "JID_") && seen[id] {
-				continue // the task of a job that was read
-			}
-			seen[id] = true
-			out = append(out, d.watched(workOf(r)))
-		}
+	collection := l.jobs // where there is a queue, every task is a job of it, and jobs know more (R17)
+	if collection == "" {
+		collection = l.tasks
+	}
+	if collection == "" {
+		return nil, nil
+	}
+	members, _, err := d.c.rf.Members(ctx, collection)
+	if redfish.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", collection, err)
+	}
+	out := make([]work, 0, len(members))
+	for _, r := range members {
+		out = append(out, d.watched(workOf(r)))
 	}
 	return out, nil
 }
