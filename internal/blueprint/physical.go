@@ -170,7 +170,7 @@ func (r *resolver) feedLoss(rk *rack.Rack, content []held) {
 			decimal(left), decimal(supplies.Value), decimal(carried), h.model, decimal(peak.Value))
 		switch {
 		case short <= feedTolerance*peak.Value:
-			f.detail += " It throttles then; set a power cap, or give the rack more feeds."
+			f.detail += " It throttles then, unless its power is capped; more feeds would carry it."
 		case !sure:
 			f.detail += " The numbers are not verified, so this is a warning; give the rack more feeds, or override " +
 				"them in facts { … }."

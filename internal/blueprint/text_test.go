@@ -375,7 +375,10 @@ variable "l" { type = list(string) }
 variable "m" { type = map(number) }
 variable "o" { type = object({ a = number, b = optional(bool, true) }) }
 variable "any" {}
-output "all" { value = [var.s, var.n, var.l, var.m, var.o, var.any] }
+variable "bare" {}
+variable "expr" { type = any }
+variable "word" { type = any }
+output "all" { value = [var.s, var.n, var.l, var.m, var.o, var.any, var.bare, var.expr, var.word] }
 `
 	opt := options(t)
 	opt.VariableFiles = map[string][]byte{"a.mwvars.hcl": []byte("s = \"from file\"\nn = 1\nl = [\"x\"]\nm = {}\no " +
@@ -387,7 +390,7 @@ output "all" { value = [var.s, var.n, var.l, var.m, var.o, var.any] }
 	if diags.HasErrors() {
 		t.Fatal(say(diags))
 	}
-	const want = `["[plain]",2,["a","b"],{"k":3},{"a":1,"b":true},["t",true,1.5]]`
+	const want = `["[plain]",2,["a","b"],{"k":3},{"a":1,"b":true},["t",true,1.5],"[1]",[1],"a b"]`
 	if got := string(d.Outputs["all"]); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}

@@ -142,7 +142,7 @@ func (m *module) inputs(opt Options) map[string]input {
 				orKnown(name, sortedKeys(m.bp.variables), "It has "))
 			continue
 		}
-		val, err := fromGo(opt.Variables[name], v.typ, 0)
+		val, err := fromGo(opt.Variables[name], v.parseAs(), 0)
 		if err != nil {
 			m.r.errorf(v.syn.DefRange(), "Wrong value for variable", "The value given for %q cannot be read: %s.",
 				name, err)
@@ -151,6 +151,15 @@ func (m *module) inputs(opt Options) map[string]input {
 		out[name] = input{val: val, src: "the command line"}
 	}
 	return out
+}
+
+// parseAs is the type by which a text given for the variable is read: as an expression for the type any when that is written
+// out, as it is for a variable without type.
+func (v *variable) parseAs() cty.Type {
+	if v.typ == cty.DynamicPseudoType && v.syn.Body.Attributes["type"] != nil {
+		return cty.Bool // an expression if it is one, else the text
+	}
+	return v.typ
 }
 
 // fromGo makes a value of a Go value given for a variable of type want.
