@@ -384,8 +384,8 @@ output "all" { value = [var.s, var.n, var.l, var.m, var.o, var.any, var.bare, va
 	opt.VariableFiles = map[string][]byte{"a.mwvars.hcl": []byte("s = \"from file\"\nn = 1\nl = [\"x\"]\nm = {}\no " +
 		"= { a = 1 }\nany = 5\nz = 1\n"),
 		"b.mwvars.hcl": []byte("n = 2\n")}
-	opt.Variables = map[string]any{"s": "[plain]", "l": `["a", "b"]`, "m": map[string]any{"k": 3}, "any": []any{"t",
-		true, json.Number("1.5")}}
+	opt.Variables = map[string]any{"s": "[plain]", "l": `["a", "b"]`, "m": map[string]any{"k": 3}, "any": []any{"t", true, json.Number("1.5")},
+		"bare": "[1]", "expr": "[1]", "word": "a b"}
 	d, diags := resolveText(t, text, opt)
 	if diags.HasErrors() {
 		t.Fatal(say(diags))

@@ -15,7 +15,7 @@ func Suggest(given string, known []string) string {
 			continue
 		}
 		d := levenshtein.Distance(strings.ToLower(given), strings.ToLower(name), nil)
-		if d < bestDist {
+		if d < bestDist && d < len(given) { // something has to be alike
 			best, bestDist = name, d
 		}
 	}
