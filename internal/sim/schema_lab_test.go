@@ -36,9 +36,8 @@ func (f *findings) report(t testing.TB) {
 
 // judge holds every answer of a probe against the schemas and registries.
 func (p *probe) judge(d *dmtf, f *findings, state *string) {
-	own := map[string]messageRegistry{}
 	p.login()
-	p.ownRegistries(own)
+	p.ownRegistries()
 	p.logout()
 	p.seen = func(method, uri string, r reply) {
 		where := fmt.Sprintf("%s: %s %s %d", *state, method, uri, r.status)
@@ -51,7 +50,7 @@ func (p *probe) judge(d *dmtf, f *findings, state *string) {
 		for _, bad := range d.check(r.raw) {
 			f.add(bad, where)
 		}
-		for _, bad := range d.checkMessages(r.obj, own) {
+		for _, bad := range d.checkMessages(r.obj, p.own) {
 			f.add(bad, where)
 		}
 		if r.obj["error"] == nil && r.status >= 400 || r.obj["error"] != nil && r.status < 300 && method == http.MethodGet {
@@ -61,7 +60,7 @@ func (p *probe) judge(d *dmtf, f *findings, state *string) {
 }
 
 // ownRegistries reads the message registries that the service publishes itself, as "PREFIX.MAJOR.MINOR" and with the erratum.
-func (p *probe) ownRegistries(out map[string]messageRegistry) {
+func (p *probe) ownRegistries() {
 	p.t.Helper()
 	for _, uri := range p.members(link(p.get("/redfish/v1"), "Registries")) {
 		for _, loc := range p.get(uri)["Location"].([]any) {
@@ -76,8 +75,8 @@ func (p *probe) ownRegistries(out map[string]messageRegistry) {
 			}
 			major, rest, _ := strings.Cut(r.RegistryVersion, ".")
 			minor, _, _ := strings.Cut(rest, ".")
-			out[r.RegistryPrefix+"."+r.RegistryVersion] = r
-			out[r.RegistryPrefix+"."+major+"."+minor] = r
+			p.own[r.RegistryPrefix+"."+r.RegistryVersion] = r
+			p.own[r.RegistryPrefix+"."+major+"."+minor] = r
 		}
 	}
 }
@@ -93,16 +92,50 @@ func TestAnswersValidate(t *testing.T) {
 		walks := 0
 		p.life(func(s string) {
 			state = s
-			if n := len(p.walk()); n < 60 {
-				p.t.Errorf("%s: only %d resources", s, n)
+			pages := p.walk()
+			if len(pages) < 60 {
+				p.t.Errorf("%s: only %d resources", s, len(pages))
+			}
+			if s == "pending" {
+				p.queries(pages)
 			}
 			walks++
 		})
 		state = "refusals"
 		p.refusals()
+		for _, bad := range d.checkMessages(p.bmc.Messages(), p.own) {
+			f.add(bad, "table of messages")
+		}
 		f.report(p.t)
 		if walks < 15 {
 			p.t.Errorf("only %d states", walks)
 		}
 	})
+}
+
+// queries asks every collection for parts of it and for its members expanded, where that is announced.
+func (p *probe) queries(pages []page) {
+	p.t.Helper()
+	expand := at(p.get("/redfish/v1"), "ProtocolFeaturesSupported", "ExpandQuery")
+	levels, _ := at(expand, "MaxLevels").(float64)
+	queries := map[string]bool{".": levels > 0, "*": at(expand, "ExpandAll") == true, fmt.Sprintf(".($levels=%d)", int(levels)): levels > 0}
+	for _, pg := range pages {
+		members, isCollection := pg.obj["Members"].([]any)
+		if !isCollection || strings.Contains(pg.uri, "?") {
+			continue
+		}
+		for _, q := range []string{"$top=1", "$skip=1", "$skip=1&$top=1"} {
+			p.must(http.StatusOK, "GET", pg.uri+"?"+q, nil)
+		}
+		for q, announced := range queries {
+			o := p.must(http.StatusOK, "GET", pg.uri+"?$expand="+q, nil).obj
+			list, _ := o["Members"].([]any)
+			if len(list) != len(members) {
+				p.t.Errorf("%s?$expand=%s has %d members, want %d", pg.uri, q, len(list), len(members))
+			}
+			if m, _ := slices.Concat(list, []any{nil})[0].(obj); m != nil && (m["@odata.type"] != nil) != announced {
+				p.t.Errorf("%s?$expand=%s: expanded %v, announced %v", pg.uri, q, m["@odata.type"] != nil, announced)
+			}
+		}
+	}
 }

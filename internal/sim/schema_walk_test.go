@@ -12,6 +12,7 @@ import (
 	"net/textproto"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,7 +35,10 @@ type probe struct {
 	hardware  string // key without "server."
 	token     string
 	session   string
+	basic     []string                          // user and password, instead of a session
 	seen      func(method, uri string, r reply) // every answer is shown here
+	asked     func(request)                     // and every request here
+	own       map[string]messageRegistry        // published by the service itself
 }
 
 type reply struct {
@@ -46,46 +50,57 @@ type reply struct {
 
 var errCut = errors.New("the answer was cut off")
 
-// labDesign resolves the catalog's lab-1rack, a node of each dialect.
-func labDesign(t testing.TB) rack.Design {
-	t.Helper()
+// lab resolves the catalog's lab-1rack, a node of each dialect.
+var lab = sync.OnceValues(func() (rack.Design, error) {
 	c, err := catalog.Load()
 	if err != nil {
-		t.Fatal(err)
+		return rack.Design{}, err
 	}
 	bp, diags := blueprint.Parse(c.Blueprints["lab-1rack"])
 	d, more := blueprint.Resolve(bp, blueprint.Options{Catalog: c, Now: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)})
-	if diags = append(diags, more...); diags.HasErrors() {
-		t.Fatal(diags.Err())
+	return d, append(diags, more...).Err()
+})
+
+func labDesign(t testing.TB) rack.Design {
+	t.Helper()
+	d, err := lab()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return d
 }
 
 // eachDialect runs a check on every node of lab-1rack, in virtual time, and fails when a dialect has none.
 func eachDialect(t *testing.T, o sim.Options, check func(p *probe)) {
+	t.Helper()
+	onDialects(t, sim.Dialects(), o, check)
+}
+
+func onDialects(t *testing.T, dialects []string, o sim.Options, check func(p *probe)) {
+	t.Helper()
 	d := labDesign(t)
 	o.Fetch = func(url string) (io.ReadCloser, error) { return nil, fmt.Errorf("there is nothing at %s", url) }
-	missing := sim.Dialects()
-	for _, n := range d.Nodes {
-		hw := d.Hardware[n.Hardware]
-		missing = slices.DeleteFunc(missing, func(s string) bool { return s == hw.Dialect })
-		t.Run(hw.Dialect, func(t *testing.T) {
+	for _, dialect := range dialects {
+		at := slices.IndexFunc(d.Nodes, func(n rack.Node) bool { return d.Hardware[n.Hardware].Dialect == dialect })
+		if at < 0 {
+			t.Errorf("lab-1rack has no node of dialect %s", dialect)
+			continue
+		}
+		n := d.Nodes[at]
+		t.Run(strings.Join(append([]string{dialect}, o.Faults...), "/"), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				r, err := sim.New(d, o)
 				if err != nil {
 					t.Fatal(err)
 				}
-				p := &probe{t: t, rack: r, bmc: r.BMC(n.Name), node: n.Name, dia: hw.Dialect,
-					hardware: strings.TrimPrefix(n.Hardware, "server.")}
+				p := &probe{t: t, rack: r, bmc: r.BMC(n.Name), node: n.Name, dia: dialect,
+					hardware: strings.TrimPrefix(n.Hardware, "server."), own: map[string]messageRegistry{}}
 				check(p)
 				if err := r.Close(); err != nil {
 					t.Error(err)
 				}
 			})
 		})
-	}
-	if len(missing) > 0 {
-		t.Errorf("lab-1rack has no node of %v", missing)
 	}
 }
 
@@ -102,7 +117,13 @@ func (p *probe) do(method, uri string, body any, header ...string) (r reply, err
 	if raw != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
-	if p.token != "" {
+	if p.asked != nil {
+		p.asked(request{time.Now(), method, uri, body, header})
+	}
+	switch {
+	case p.basic != nil:
+		req.SetBasicAuth(p.basic[0], p.basic[1])
+	case p.token != "":
 		req.Header.Set("X-Auth-Token", p.token)
 	}
 	for i := 0; i+1 < len(header); i += 2 {
@@ -124,10 +145,10 @@ func (p *probe) do(method, uri string, body any, header ...string) (r reply, err
 		}()
 		p.bmc.ServeHTTP(w, req)
 	}()
+	r = reply{status: w.Code, header: w.Header(), raw: w.Body.Bytes()}
 	if err != nil {
 		return r, err
 	}
-	r = reply{status: w.Code, header: w.Header(), raw: w.Body.Bytes()}
 	_ = json.Unmarshal(r.raw, &r.obj)
 	if p.seen != nil {
 		p.seen(method, uri, r)

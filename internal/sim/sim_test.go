@@ -13,6 +13,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/textproto"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -86,8 +87,6 @@ func newClient(t testing.TB, r *Rack, node string) *client {
 	t.Cleanup(tr.CloseIdleConnections)
 	return &client{t: t, node: node, http: &http.Client{Transport: tr}}
 }
-
-func unmarshal(b []byte, v any) error { return json.Unmarshal(b, v) }
 
 // reply is an answer, read.
 type reply struct {
@@ -295,4 +294,38 @@ func (c *client) cold(r *Rack) {
 		c.login(r)
 	}
 	c.reset("On")
+}
+
+// onReset are parameters of a push that let it wait for the next reset, where the service can.
+func onReset(b *BMC) obj {
+	p := obj{"Targets": []any{}}
+	if slices.Contains(b.dia.update.applyTimes, "OnReset") {
+		p["@Redfish.OperationApplyTime"] = "OnReset"
+	}
+	if b.dia.update.preserveNVRAM {
+		p["Oem"] = obj{"Supermicro": obj{"BIOS": obj{"PreserveNVRAM": true}}}
+	}
+	return p
+}
+
+// makeVolume asks for a mirror of the first two free drives of a RAID controller, where there is one.
+func (c *client) makeVolume(r *Rack) (uri string, made bool) {
+	c.t.Helper()
+	for _, m := range c.get(link(c.t, c.system(), "Storage"))["Members"].([]any) {
+		o := c.get(link(c.t, m.(obj), "@odata.id"))
+		ctl := r.BMC(c.node).store[slices.IndexFunc(r.BMC(c.node).store, func(x *controller) bool { return x.id == o["Id"] })]
+		if !ctl.raid || o["Volumes"] == nil {
+			continue
+		}
+		body := obj{"RAIDType": "RAID1", "Name": "os", "Links": obj{"Drives": o["Drives"]}}
+		if r.BMC(c.node).dia.storage.applyTimes != nil {
+			body["@Redfish.OperationApplyTime"] = "OnReset"
+		}
+		a, err := c.do("POST", link(c.t, o, "Volumes"), body)
+		if err != nil || a.status >= 300 {
+			c.t.Fatalf("make a volume: %d %v %s", a.status, err, a.raw)
+		}
+		return link(c.t, o, "Volumes"), true
+	}
+	return "", false
 }
