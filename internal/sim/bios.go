@@ -40,10 +40,7 @@ func (s *setup) wanted() map[string]any {
 // applySetup makes what waits real, during POST. Dependencies set what they set.
 func (b *BMC) applySetup() {
 	s := &b.bios
-	if len(s.pend) == 0 || b.dia.settingsJob && s.job == nil {
-		return
-	}
-	if s.job != nil && !s.job.active() {
+	if s.job == nil && (len(s.pend) == 0 || b.dia.settingsJob) || s.job != nil && !s.job.active() {
 		return
 	}
 	s.cur = s.wanted()

@@ -105,9 +105,11 @@ func (b *BMC) stopHost() {
 	b.forget("host")
 	b.host.power, b.host.stage = powerOff, stageNone
 	b.changed()
-	if b.dia.name == dialectIDRAC && (b.bios.cur["PowerCycleRequest"] == "FullPowerCycle" || b.bios.pend["PowerCycleRequest"] == "FullPowerCycle") {
-		b.bios.cur["PowerCycleRequest"] = "None" // redfish.md §2.9 (a)
-		delete(b.bios.pend, "PowerCycleRequest")
+	const request = "PowerCycleRequest" // redfish.md §2.9 (a): set, then the host off
+	asked := b.bios.cur[request] == "FullPowerCycle" || b.bios.job != nil && b.bios.pend[request] == "FullPowerCycle"
+	if b.dia.name == dialectIDRAC && asked {
+		b.bios.cur[request] = "None"
+		delete(b.bios.pend, request)
 		b.auxCycle()
 		b.after(seconds(b.hw.Timing.AuxCycleS, defaultAuxCycle)+onDelay, "host", func() { b.startHost(step.AuxCycle) })
 	}
@@ -209,10 +211,17 @@ func (b *BMC) resetBMC() {
 	b.after(resetLatency, "bmc", func() { b.restart(seconds(b.hw.Timing.BMCResetS, defaultBMCReset), step.BMCReset) })
 }
 
+// silence keeps the BMC silent for so long at least.
+func (b *BMC) silence(d time.Duration) {
+	if until := b.now.Add(b.rack.scaled(d)); until.After(b.downUntil) {
+		b.downUntil = until
+	}
+}
+
 // restart takes the BMC down for a while and brings it up with what was staged for it.
 func (b *BMC) restart(d time.Duration, class step.Activation) {
 	b.sessions = nil
-	b.downUntil = b.now.Add(b.rack.scaled(d))
+	b.silence(d)
 	if b.dia.pendingDies {
 		b.bios.pend = map[string]any{}
 	}

@@ -25,7 +25,7 @@ func (s *faultState) before(c *call, _ *route) *answer {
 	b, read := s.b, c.method == http.MethodGet || c.method == http.MethodHead
 	session := strings.Contains(strings.ToLower(c.path), "/sessionservice/")
 	if s.fire("bmc-gone", c) {
-		b.downUntil = b.now.Add(b.rack.scaled(goneFor))
+		b.silence(goneFor)
 		return &answer{status: cut}
 	}
 	switch {
