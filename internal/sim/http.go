@@ -189,7 +189,11 @@ func (b *BMC) dispatch(c *call, rt *route) *answer {
 	}
 	switch c.method {
 	case http.MethodGet, http.MethodHead:
-		return b.read(c, rt)
+		a := b.read(c, rt)
+		if a.status == http.StatusOK {
+			a.header["Allow"] = rt.allowed() // some clients look there for what a slot without actions takes
+		}
+		return a
 	case http.MethodPatch:
 		return b.write(c, rt, rt.patch)
 	case http.MethodPost:
@@ -261,18 +265,24 @@ func (b *BMC) write(c *call, rt *route, do func(*call) *answer) *answer {
 }
 
 func (b *BMC) notAllowed(rt *route) *answer {
-	var allow []string
+	a := b.fail(http.StatusMethodNotAllowed, b.msg("OperationNotAllowed"))
+	a.header["Allow"] = rt.allowed()
+	return a
+}
+
+// allowed is the Allow header of a resource (DSP0266 §6.6).
+func (rt *route) allowed() string {
+	read := rt.get != nil || rt.answer != nil
+	var list []string
 	for _, m := range []struct {
 		name string
 		has  bool
-	}{{"GET", rt.get != nil}, {"HEAD", rt.get != nil}, {"PATCH", rt.patch != nil}, {"POST", rt.post != nil}, {"DELETE", rt.del != nil}} {
+	}{{"GET", read}, {"HEAD", read}, {"PATCH", rt.patch != nil}, {"POST", rt.post != nil}, {"DELETE", rt.del != nil}} {
 		if m.has {
-			allow = append(allow, m.name)
+			list = append(list, m.name)
 		}
 	}
-	a := b.fail(http.StatusMethodNotAllowed, b.msg("OperationNotAllowed"))
-	a.header["Allow"] = strings.Join(allow, ", ")
-	return a
+	return strings.Join(list, ", ")
 }
 
 // tagForm is how a dialect writes its ETags (redfish.md §8).
