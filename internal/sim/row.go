@@ -47,21 +47,17 @@ func (b *BMC) rowResource(r row) obj {
 
 func firmwareRoutes(b *BMC, m map[string]*route) {
 	base := "/redfish/v1/UpdateService/FirmwareInventory"
-	add(b, m, base, &route{
-		get: func(c *call) obj {
-			var ids []string
-			for _, r := range b.rows() {
-				ids = append(ids, b.rowURI(r.id))
-			}
-			return collection("SoftwareInventoryCollection.SoftwareInventoryCollection", "Firmware Inventory Collection", ids)
-		},
-		post: func(c *call) *answer { // Dell's HttpPushUri is the collection itself
-			if b.dia.update.push != base {
-				return b.notAllowed(b.routes[base])
-			}
-			return b.push(c)
-		},
-	})
+	list := &route{get: func(*call) obj {
+		var ids []string
+		for _, r := range b.rows() {
+			ids = append(ids, b.rowURI(r.id))
+		}
+		return collection("SoftwareInventoryCollection.SoftwareInventoryCollection", "Firmware Inventory Collection", ids)
+	}}
+	if b.dia.update.push == base { // Dell's HttpPushUri is the collection itself
+		list.post = b.push
+	}
+	add(b, m, base, list)
 	add(b, m, base+"/*", &route{get: func(c *call) obj {
 		for _, r := range b.rows() {
 			if r.id == c.vars[0] {
