@@ -25,6 +25,7 @@ import (
 type mock struct {
 	urls  []string
 	admin string
+	pid   int
 }
 
 // counters is what bmcmock answers at /stats.
@@ -86,7 +87,7 @@ func start(b *testing.B, tree string, n int, flags ...string) *mock {
 	if !bufio.NewScanner(out).Scan() { // it says when all BMCs listen
 		b.Fatal("bmcmock did not start")
 	}
-	m := &mock{admin: admin}
+	m := &mock{admin: admin, pid: cmd.Process.Pid}
 	for i := range n {
 		m.urls = append(m.urls, fmt.Sprintf("https://127.1.%d.%d:%d", i/254, i%254+1, port))
 	}

@@ -20,7 +20,7 @@ import (
 const (
 	// defaultParallel is how many BMCs are read at once. A BMC answers four requests at a time and is waited for most of the
 	// time: 48 of them keep two cores busy, and what is in memory of each (a few MB while it is read) stays below 150 MB.
-	defaultParallel = 48
+	defaultParallel = 64
 	// closeTimeout is what logging out may take when the run was cancelled: sessions are never left behind.
 	closeTimeout = 10 * time.Second
 	// rootPath is the path of a gap that is about the BMC as a whole.
@@ -48,7 +48,7 @@ type Target struct {
 
 // Options bound a survey. The zero value is right.
 type Options struct {
-	Parallel int                     // BMCs read at once; 0 = 48
+	Parallel int                     // BMCs read at once; 0 = 64
 	Progress func(done, total int)   // called after each BMC, never twice at once; nil = none
 	Done     func(t Target, ok bool) // called after each BMC, before Progress; nil = none
 	Now      func() time.Time        // nil = time.Now

@@ -37,6 +37,7 @@ func (r *reader) readBIOS(ctx context.Context, link string) *rack.BIOS {
 			}
 		},
 	)
+	r.drop(link, settings)
 	if len(b.Attributes) == 0 && b.SettingsPath == "" && b.Registry == "" {
 		return nil // a Bios with nothing in it (a power shelf's form)
 	}

@@ -22,7 +22,7 @@ func (r *reader) readBoot(ctx context.Context, sys *redfish.Resource) *rack.Boot
 		OverrideMode: text(o, "BootSourceOverrideMode"), Targets: o.Strs("BootSourceOverrideTarget@Redfish.AllowableValues"),
 		Order: some(o.Strs("BootOrder"))}
 	_, b.OrderWritable = o["BootOrder"].([]any)
-	for _, m := range r.members(ctx, o.Link("BootOptions")) {
+	for _, m := range r.take(ctx, o.Link("BootOptions")) {
 		on, told := m.Obj.Bool("BootOptionEnabled")
 		b.Options = append(b.Options, rack.BootOption{
 			Reference: first(text(m.Obj, "BootOptionReference"), idOf(m)),
@@ -54,7 +54,7 @@ func (r *reader) readMedia(ctx context.Context, manager *redfish.Resource) {
 
 func (r *reader) mediaSlots(ctx context.Context, list string) []rack.MediaSlot {
 	var out []rack.MediaSlot
-	for _, m := range r.members(ctx, list) {
+	for _, m := range r.take(ctx, list) {
 		in, _ := m.Obj.Bool("Inserted")
 		_, can := findAction(m.Obj, "VirtualMedia.InsertMedia")
 		out = append(out, rack.MediaSlot{ID: idOf(m), Path: m.URI, Types: some(m.Obj.Strs("MediaTypes")),

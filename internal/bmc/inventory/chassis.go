@@ -77,7 +77,7 @@ func isPart(o redfish.Object) bool {
 
 func (r *reader) supplies(ctx context.Context, link string) []rack.PowerUnit {
 	var out []rack.PowerUnit
-	for _, s := range r.members(ctx, link) {
+	for _, s := range r.take(ctx, link) {
 		out = append(out, r.supply(s, s.Obj, idOf(s)))
 	}
 	return out
@@ -134,7 +134,7 @@ func (r *reader) leakDetection(ctx context.Context, link string) []rack.LeakDete
 
 func (r *reader) leakDetectors(ctx context.Context, link string) []rack.LeakDetector {
 	var out []rack.LeakDetector
-	for _, l := range r.members(ctx, link) {
+	for _, l := range r.take(ctx, link) {
 		st := first(text(l.Obj, "DetectorState"), l.Obj.Str("Status", "Health"))
 		switch st {
 		case "OK", "Warning", "Critical":

@@ -11,7 +11,7 @@ import (
 
 // readEthernet reads the host's own view of its ports.
 func (r *reader) readEthernet(ctx context.Context, s *system) {
-	for _, e := range r.members(ctx, s.res.Obj.Link("EthernetInterfaces")) {
+	for _, e := range r.take(ctx, s.res.Obj.Link("EthernetInterfaces")) {
 		if e.Obj.Has("VLAN") && e.Obj.Link("Links", "RelatedInterfaces") != "" || absent(e.Obj) {
 			continue
 		}
@@ -71,14 +71,14 @@ func (r *reader) adapterPorts(ctx context.Context, c *redfish.Resource) []rack.N
 		if absent(a.Obj) {
 			return
 		}
-		ports := r.members(ctx, first(a.Obj.Link("Ports"), a.Obj.Link("NetworkPorts")))
+		ports := r.take(ctx, first(a.Obj.Link("Ports"), a.Obj.Link("NetworkPorts")))
 		for _, p := range ports {
 			found[i] = append(found[i], portNICs(p)...)
 		}
 		if told := addresses(found[i]); told > 0 && told >= portCount(a.Obj) {
 			return
 		}
-		for _, f := range r.members(ctx, a.Obj.Link("NetworkDeviceFunctions")) {
+		for _, f := range r.take(ctx, a.Obj.Link("NetworkDeviceFunctions")) {
 			m := mac(first(f.Obj.Str("Ethernet", "PermanentMACAddress"), f.Obj.Str("Ethernet", "MACAddress")))
 			same := func(n rack.NIC) bool { return n.MAC == m }
 			if m != "" && !absent(f.Obj) && !slices.ContainsFunc(found[i], same) {

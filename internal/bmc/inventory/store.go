@@ -133,6 +133,28 @@ func (r *reader) members(ctx context.Context, link string) []*redfish.Resource {
 	return l.members
 }
 
+// take reads all members of a collection that is asked for once, and keeps none: of a thousand BMCs, what is in memory of
+// each counts.
+func (r *reader) take(ctx context.Context, link string) []*redfish.Resource {
+	out := r.members(ctx, link)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.lists, redfish.Key(link))
+	for _, m := range out {
+		delete(r.cache, redfish.Key(m.URI))
+	}
+	return out
+}
+
+// drop forgets resources that are asked for once.
+func (r *reader) drop(links ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range links {
+		delete(r.cache, redfish.Key(l))
+	}
+}
+
 func (r *reader) readMembers(ctx context.Context, link string) []*redfish.Resource {
 	if links, known := r.knownMembers(link); known {
 		missing := 0

@@ -114,7 +114,7 @@ func (r *reader) memoryBytes(ctx context.Context, res *redfish.Resource) int64 {
 		return int64(f * bytesPerGiB)
 	}
 	var mib int64
-	for _, m := range r.members(ctx, res.Obj.Link("Memory")) {
+	for _, m := range r.take(ctx, res.Obj.Link("Memory")) {
 		if !absent(m.Obj) {
 			mib += r.amount(m, "CapacityMiB")
 		}
@@ -123,7 +123,7 @@ func (r *reader) memoryBytes(ctx context.Context, res *redfish.Resource) int64 {
 }
 
 func (r *reader) readProcessors(ctx context.Context, s *system) {
-	for _, p := range r.members(ctx, s.res.Obj.Link("Processors")) {
+	for _, p := range r.take(ctx, s.res.Obj.Link("Processors")) {
 		if absent(p.Obj) {
 			continue
 		}

@@ -16,7 +16,7 @@ func (r *reader) readUpdate(ctx context.Context) {
 		return
 	}
 	r.updateAbilities(us.Obj)
-	rows := r.members(ctx, us.Obj.Link("FirmwareInventory"))
+	rows := r.take(ctx, us.Obj.Link("FirmwareInventory"))
 	for _, f := range rows {
 		r.dev.Firmware = append(r.dev.Firmware, r.firmwareRow(f))
 	}

@@ -17,8 +17,9 @@ const (
 	cutRetries  = 3 // connection reset, EOF, 500, 502, 504 (redfish.md 2.3)
 	waitRetries = 5 // 429, 503: 1+2+4+8+16 s when the BMC names no time
 	firstWait   = time.Second
+	momentWait  = 150 * time.Millisecond // before the first repetition of a read that a BMC was too busy for
 	longestWait = 30 * time.Second
-	longestHint = 5 * time.Minute // of a Retry-After
+	longestHint = 5 * time.Minute // of a Retry-After, and of all waits of one read together
 	maxDepth    = 64              // recorded resources nest 12 deep
 )
 
@@ -109,6 +110,7 @@ func (c *Client) read(ctx context.Context, q call, send sender) (a answer, at st
 		send = func(ctx context.Context, q call) (answer, bool, error) { return c.once(ctx, q, nil) }
 	}
 	cuts, waits, hops, bad := 0, 0, 0, 0
+	start := time.Now()
 	for {
 		a, _, err = send(ctx, q)
 		again := false
@@ -129,8 +131,11 @@ func (c *Client) read(ctx context.Context, q call, send sender) (a answer, at st
 			q.uri = to
 			continue
 		case a.status == http.StatusServiceUnavailable, a.status == http.StatusTooManyRequests:
-			if again = waits < c.health.allow(waitRetries); again {
+			if again = waits < c.health.allow(waitRetries) && time.Since(start) < longestHint; again {
 				waits++
+			}
+			if again && waits == 1 && c.soon(ctx, a) {
+				continue
 			}
 		case a.status == 500, a.status == 502, a.status == 504:
 			if again = cuts < c.health.allow(cutRetries); again {
@@ -198,6 +203,16 @@ func (c *Client) wait(ctx context.Context, a answer, attempt int) error {
 		d = d/2 + time.Duration(float64(d/2)*c.opt.Jitter())
 	}
 	return sleep(ctx, d)
+}
+
+// soon waits a moment instead of the whole second that a busy BMC asks for, and tells whether it did. Retry-After has whole
+// seconds, so "1" is the shortest thing that a BMC can say. A read is harmless and is tried once before that time; what is
+// busy then too is given all the time it asks for.
+func (c *Client) soon(ctx context.Context, a answer) bool {
+	if a.status != http.StatusServiceUnavailable || retryAfter(a.header, time.Now()) != time.Second {
+		return false
+	}
+	return sleep(ctx, momentWait/2+time.Duration(float64(momentWait/2)*c.opt.Jitter())) == nil
 }
 
 // retryAfter reads seconds or a date (RFC 9110 10.2.3), capped.
