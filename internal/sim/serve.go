@@ -161,6 +161,7 @@ func (b *BMC) url() string {
 }
 
 func (b *BMC) close() error {
+	b.door.mem.cut()
 	err := b.door.server.Close()
 	b.door.mem.Close()
 	b.door.wg.Wait()
@@ -208,11 +209,27 @@ type memListener struct {
 	conns chan net.Conn
 	done  chan struct{}
 	once  sync.Once
+	mu    sync.Mutex
+	open  []net.Conn
+}
+
+// cut closes the pipes themselves: http.Server.Close would hold its lock while close_notify waits for a reader, and in a
+// testing/synctest bubble who waits for a mutex stops time.
+func (l *memListener) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.open {
+		_ = c.Close()
+	}
+	l.open = nil
 }
 
 func (l *memListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.conns:
+		l.mu.Lock()
+		l.open = append(l.open, c)
+		l.mu.Unlock()
 		return c, nil
 	case <-l.done:
 		return nil, net.ErrClosed

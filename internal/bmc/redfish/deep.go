@@ -23,6 +23,11 @@ func (c *Client) Deep(ctx context.Context, link string, levels int) (r *Resource
 	switch {
 	case err == nil:
 		r.URI, r.Raw = uri, nil // Raw would not be what the resource itself says
+		if !c.trueDeep(ctx, r) {
+			c.expand.forbid()
+			r, err = c.Get(ctx, uri)
+			return r, 0, err
+		}
 		return r, depth, nil
 	case IsCancelled(err), endsAll(err), IsNotFound(err), IsAuth(err):
 		return nil, 0, err
@@ -57,4 +62,31 @@ func (c *Client) deepQuery(ctx context.Context, levels int) (query string, depth
 	}
 	depth = min(levels, int(most))
 	return fmt.Sprintf("?$expand=.($levels=%d)", depth), depth
+}
+
+// trueDeep reads one of the resources that were inlined singly and tells whether nothing was dropped (R40).
+func (c *Client) trueDeep(ctx context.Context, r *Resource) bool {
+	var best Object
+	visit := func(o Object) {
+		if whole(o) && o.Str("@odata.id") != "" && len(o) > len(best) {
+			best = o
+		}
+	}
+	for _, v := range r.Obj {
+		switch x := v.(type) {
+		case map[string]any:
+			visit(x)
+		case []any:
+			for _, e := range x {
+				if o, ok := e.(map[string]any); ok {
+					visit(o)
+				}
+			}
+		}
+	}
+	if best == nil || !c.expand.takeSample() {
+		return true
+	}
+	plain, err := c.Get(ctx, best.Str("@odata.id"))
+	return err != nil || !drops(best, plain.Obj)
 }

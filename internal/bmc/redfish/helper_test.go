@@ -75,11 +75,13 @@ func newBubbleBMC(t *testing.T) *bmc {
 	b.leaf = cert.Leaf
 	done := make(chan struct{})
 	srv := &http.Server{Handler: b, ErrorLog: quiet(), ConnState: b.connState}
+	l := &pipeListener{in: b.pipes, closed: make(chan struct{})}
 	go func() {
 		defer close(done)
-		_ = srv.Serve(tls.NewListener(&pipeListener{b.pipes, make(chan struct{}), sync.Once{}}, &tls.Config{Certificates: []tls.Certificate{cert}}))
+		_ = srv.Serve(tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}}))
 	}()
 	b.stop = func() {
+		l.cut()
 		_ = srv.Close()
 		<-done
 		time.Sleep(10 * time.Second) // virtual: close_notify on an unbuffered pipe ends by its 5 s deadline
@@ -91,11 +93,26 @@ type pipeListener struct {
 	in     chan net.Conn
 	closed chan struct{}
 	once   sync.Once
+	mu     sync.Mutex
+	conns  []net.Conn
+}
+
+// cut closes the pipes themselves, so that http.Server.Close does not hold its lock while close_notify waits for a reader:
+// who waits for a mutex is not durably blocked, and virtual time would stand still.
+func (l *pipeListener) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, c := range l.conns {
+		_ = c.Close()
+	}
 }
 
 func (l *pipeListener) Accept() (net.Conn, error) {
 	select {
 	case c := <-l.in:
+		l.mu.Lock()
+		l.conns = append(l.conns, c)
+		l.mu.Unlock()
 		return c, nil
 	case <-l.closed:
 		return nil, net.ErrClosed

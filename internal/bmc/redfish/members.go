@@ -275,7 +275,7 @@ type expandState struct {
 	off     bool
 	fails   int
 	slow    int
-	sampled bool
+	sampled int           // expanded answers that were held against a plain read
 	single  time.Duration // moving average of plain reads
 }
 
@@ -328,12 +328,19 @@ func (s *expandState) plain(took time.Duration) {
 	s.mu.Unlock()
 }
 
-func (s *expandState) firstSample() bool {
+// samples is how many expanded answers of a BMC are held against a plain read: one alone may be of a kind that has none of the
+// properties that this BMC drops.
+const samples = 3
+
+// takeSample tells whether the next expanded answer is to be sampled.
+func (s *expandState) takeSample() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first := !s.sampled
-	s.sampled = true
-	return first
+	if s.sampled >= samples {
+		return false
+	}
+	s.sampled++
+	return true
 }
 
 // failed counts refusals; a second one, or a deadline, ends the use of $expand on this BMC.
@@ -353,14 +360,16 @@ func (s *expandState) forbid() {
 	s.mu.Unlock()
 }
 
-// sample reads one member of the first expanded collection singly and compares the properties: some BMCs drop fields when
+// sample reads the richest member of an expanded collection singly and compares the properties: some BMCs drop fields when
 // they expand (R40). If so, all members are read singly and $expand is not used again.
 func (c *Client) sample(ctx context.Context, l *listing) error {
-	i := len(l.entries) - 1
-	for i >= 0 && l.entries[i].res == nil {
-		i--
+	i := -1
+	for j := range l.entries {
+		if r := l.entries[j].res; r != nil && (i < 0 || len(r.Obj) > len(l.entries[i].res.Obj)) {
+			i = j
+		}
 	}
-	if i < 0 || !c.expand.firstSample() {
+	if i < 0 || !c.expand.takeSample() {
 		return nil
 	}
 	e := &l.entries[i]
@@ -371,15 +380,22 @@ func (c *Client) sample(ctx context.Context, l *listing) error {
 		}
 		return nil // the member as expanded is all there is
 	}
-	for k, v := range r.Obj {
-		if _, ok := e.res.Obj[k]; !ok && v != nil && !strings.HasPrefix(k, "@") {
-			c.expand.forbid()
-			for j := range l.entries {
-				l.entries[j].res = nil
-			}
-			break
+	if drops(e.res.Obj, r.Obj) {
+		c.expand.forbid()
+		for j := range l.entries {
+			l.entries[j].res = nil
 		}
 	}
 	e.res = r
 	return nil
+}
+
+// drops tells whether the expanded form lacks a property that the plain one has.
+func drops(expanded, plain Object) bool {
+	for k, v := range plain {
+		if _, ok := expanded[k]; !ok && v != nil && !strings.HasPrefix(k, "@") {
+			return true
+		}
+	}
+	return false
 }
