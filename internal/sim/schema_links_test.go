@@ -19,9 +19,46 @@ var overlapping = []string{"ami"}
 func TestLinksResolve(t *testing.T) {
 	eachDialect(t, sim.Options{Seed: 12}, func(p *probe) {
 		var f findings
-		p.life(func(state string) { p.consistent(&f, state) })
+		state := "on"
+		p.seen = func(method, uri string, r reply) { p.heads(&f, state+": "+method+" "+uri, r) }
+		p.life(func(s string) {
+			state = s
+			p.consistent(&f, s)
+		})
+		state = "refusals"
+		p.refusals()
 		f.report(p.t)
 	})
+}
+
+// heads checks the headers that a status asks for (DSP0266 §6.6, §8.2).
+func (p *probe) heads(f *findings, where string, r reply) {
+	has := func(name string) {
+		if r.header.Get(name) == "" {
+			f.add(fmt.Sprintf("%d without %s", r.status, name), where)
+		}
+	}
+	switch r.status {
+	case http.StatusOK, http.StatusMethodNotAllowed:
+		if r.status != http.StatusOK || strings.Contains(where, ": GET ") {
+			has("Allow")
+		}
+	case http.StatusCreated:
+		has("Location")
+		if own, _ := r.obj["@odata.id"].(string); r.obj != nil && own != r.header.Get("Location") {
+			f.add(fmt.Sprintf("created %q, Location %q", own, r.header.Get("Location")), where)
+		}
+	case http.StatusAccepted:
+		if p.dia != "ilo" { // its task stands in the body alone (redfish.md §2.7)
+			has("Location")
+		}
+	case http.StatusUnauthorized:
+		has("WWW-Authenticate")
+	case http.StatusNoContent:
+		if len(r.raw) > 0 {
+			f.add("204 with a body", where)
+		}
+	}
 }
 
 // consistent checks what needs no schema.

@@ -42,14 +42,13 @@ func (p *probe) refusals() {
 	}
 	p.badVolumes(s)
 	p.badUpdates()
-	for _, uri := range p.mediaSlots() {
-		if act := link(p.get(uri), "Actions", "#VirtualMedia.InsertMedia", "target"); act != "" {
+	if slots := p.mediaSlots(); len(slots) > 0 {
+		if act := link(p.get(slots[0]), "Actions", "#VirtualMedia.InsertMedia", "target"); act != "" {
 			p.must(http.StatusBadRequest, "POST", act, obj{})
 			p.must(http.StatusBadRequest, "POST", act, obj{"Image": "nothing"})
 		} else {
-			p.must(http.StatusBadRequest, "PATCH", uri, obj{"Color": "red"})
+			p.must(http.StatusBadRequest, "PATCH", slots[0], obj{"Color": "red"})
 		}
-		break
 	}
 	p.must(http.StatusBadRequest, "POST", "/redfish/v1/EventService/Subscriptions", obj{})
 	p.reset("ForceOff")

@@ -61,9 +61,15 @@ func basicAuth(h http.Header) (user, pass string, given bool) {
 }
 
 func (b *BMC) unauthorized(why string) *answer {
-	a := b.fail(http.StatusUnauthorized, b.msg("NoValidSession"))
-	a.header["WWW-Authenticate"] = fmt.Sprintf("Basic realm=%q", b.dia.server)
+	a := b.challenge(b.msg("NoValidSession"))
 	a.fired = why
+	return a
+}
+
+// challenge is a 401, which says how to log in (RFC 9110 §11.6.1).
+func (b *BMC) challenge(m obj) *answer {
+	a := b.fail(http.StatusUnauthorized, m)
+	a.header["WWW-Authenticate"] = fmt.Sprintf("Basic realm=%q", b.dia.server)
 	return a
 }
 
@@ -135,10 +141,10 @@ func login(c *call) *answer {
 		}
 	}
 	if !b.check(user, pass) {
-		return b.fail(http.StatusUnauthorized, b.msg("ResourceAtUriUnauthorized", sessionsURI, "wrong user name or password"))
+		return b.challenge(b.msg("ResourceAtUriUnauthorized", sessionsURI, "wrong user name or password"))
 	}
 	if b.faults.fire("R73", c) { // 401 with the right password
-		return b.fail(http.StatusUnauthorized, b.msg("ResourceAtUriUnauthorized", sessionsURI, "busy"))
+		return b.challenge(b.msg("ResourceAtUriUnauthorized", sessionsURI, "busy"))
 	}
 	if len(b.sessions) >= b.dia.sessionLimit || b.faults.fire("R1", c) || b.faults.fire("sessions-full", c) {
 		return b.sessionsFull()
