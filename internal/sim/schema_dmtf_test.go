@@ -151,7 +151,7 @@ func (d *dmtf) isResource(name, def string) bool {
 	if d.file(name) == nil {
 		return true
 	}
-	if strings.Contains(name, ".v") {
+	if strings.Contains(name, ".v") || name == "Redundancy.json" { // a redundancy stands inside its resource
 		return false
 	}
 	names, has := d.known["links "+name]
