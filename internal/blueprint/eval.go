@@ -103,6 +103,13 @@ const bugSummary = "Internal error"
 func explainHCL(hd hcl.Diagnostics) diag.List {
 	out := diag.FromHCL(hd)
 	for i, d := range hd {
+		if x, ok := hcl.DiagnosticExtra[hclsyntax.FunctionCallUnknownDiagExtra](d); ok {
+			// The library takes its suggestion from a map, so it is another one each time.
+			name := x.CalledFunctionNamespace() + x.CalledFunctionName()
+			out[i].Summary = "Unknown function"
+			out[i].Detail = fmt.Sprintf("There is no function %q. %s", name, orKnown(name, sortedKeys(functions), "There are "))
+			continue
+		}
 		if d.EvalContext == nil || d.Expression == nil || strings.Contains(d.Detail, "Did you mean") {
 			continue
 		}
