@@ -64,7 +64,8 @@ func (c *Client) deepQuery(ctx context.Context, levels int) (query string, depth
 	return fmt.Sprintf("?$expand=.($levels=%d)", depth), depth
 }
 
-// trueDeep reads one of the resources that were inlined singly and tells whether nothing was dropped (R40).
+// trueDeep reads one of the resources that were inlined singly and tells whether nothing was dropped (R40). What cannot be held
+// against a plain read is not believed.
 func (c *Client) trueDeep(ctx context.Context, r *Resource) bool {
 	var best Object
 	visit := func(o Object) {
@@ -87,6 +88,9 @@ func (c *Client) trueDeep(ctx context.Context, r *Resource) bool {
 	if best == nil || !c.expand.takeSample() {
 		return true
 	}
+	if c.later(ctx, best.Str("@odata.id"), best) {
+		return true
+	}
 	plain, err := c.Get(ctx, best.Str("@odata.id"))
-	return err != nil || !drops(best, plain.Obj)
+	return err == nil && !drops(best, plain.Obj)
 }

@@ -203,8 +203,18 @@ func (c *Client) pages(ctx context.Context, uri string, l *listing) error {
 	return nil
 }
 
-// collectionError refuses an expanded collection that carries an error annotation: what it holds may be partial.
+// collectionError refuses what is no collection, and an expanded one that carries an error annotation: what it holds may be
+// partial.
 func (c *Client) collectionError(r *Resource, expanded bool) error {
+	switch v, there := r.Obj["Members"]; {
+	case !there:
+		return &Error{Kind: Malformed, Method: "GET", URI: r.URI, Status: 200, Message: "the answer is no collection: it has no Members"}
+	case v == nil: // R41
+	default:
+		if _, ok := v.([]any); !ok {
+			return &Error{Kind: Malformed, Method: "GET", URI: r.URI, Status: 200, Message: "the collection has no list of members"}
+		}
+	}
 	if !expanded {
 		return nil
 	}
@@ -214,9 +224,6 @@ func (c *Client) collectionError(r *Resource, expanded bool) error {
 				return &Error{Kind: Answered, Method: "GET", URI: r.URI, Status: 200, MessageIDs: []string{m.ID}, Message: c.clean(m.Text)}
 			}
 		}
-	}
-	if _, ok := r.Obj["Members"].([]any); !ok && r.Obj["Members"] != nil {
-		return &Error{Kind: Answered, Method: "GET", URI: r.URI, Status: 200, Message: "the expanded collection has no list of members"}
 	}
 	return nil
 }
@@ -343,6 +350,12 @@ func (s *expandState) takeSample() bool {
 	return true
 }
 
+func (s *expandState) redo() {
+	s.mu.Lock()
+	s.sampled--
+	s.mu.Unlock()
+}
+
 // failed counts refusals; a second one, or a deadline, ends the use of $expand on this BMC.
 func (s *expandState) failed(err error) {
 	s.mu.Lock()
@@ -373,12 +386,16 @@ func (c *Client) sample(ctx context.Context, l *listing) error {
 		return nil
 	}
 	e := &l.entries[i]
+	if c.later(ctx, e.uri, e.res.Obj) {
+		return nil
+	}
 	r, err := c.Get(ctx, e.uri)
 	if err != nil {
 		if endsAll(err) {
 			return err
 		}
-		return nil // the member as expanded is all there is
+		c.expand.redo() // not held against anything yet: the next expanded answer is
+		return nil
 	}
 	if drops(e.res.Obj, r.Obj) {
 		c.expand.forbid()
