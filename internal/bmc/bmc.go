@@ -72,10 +72,12 @@ type client interface {
 
 // Driver acts on one node. It is safe for concurrent use; what it changes goes through one queue per BMC.
 type Driver struct {
-	c      *conn
-	system string
-	opt    Options
-	close  func(context.Context) error
+	c       *conn
+	ep      Endpoint
+	system  string
+	opt     Options
+	install installer
+	close   func(context.Context) error
 }
 
 // Open gives a driver for one node with a session of its own. Who acts on several nodes uses a Pool, so that nodes behind one
@@ -89,6 +91,7 @@ func (d *Driver) Close(ctx context.Context) error { return d.close(ctx) }
 
 // Check says how a step stands. It never changes the device. op is what Act recorded for this step, or nil.
 func (d *Driver) Check(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
+	defer d.c.noteSession()
 	st, err := d.check(ctx, s, op)
 	if err != nil {
 		return st, fmt.Errorf("check %s on %s: %w", s.Kind, s.Node, classed(err))
@@ -127,6 +130,7 @@ func (d *Driver) Act(ctx context.Context, s step.Step, record func(step.Op) erro
 		return fmt.Errorf("wait for the queue of %s: %w", s.Node, err)
 	}
 	defer release()
+	defer d.c.noteSession()
 	if err := d.act(ctx, &act{d: d, s: s, record: record}); err != nil {
 		return fmt.Errorf("%s on %s: %w", s.Kind, s.Node, classed(err))
 	}
@@ -186,6 +190,7 @@ func (a *act) note(key string, value any) error {
 }
 
 func (a *act) tell() error {
+	a.d.c.noteSession()
 	op := a.op
 	op.Baseline = make(step.Facts, len(a.op.Baseline))
 	for k, v := range a.op.Baseline {

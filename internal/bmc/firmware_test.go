@@ -2,6 +2,7 @@ package bmc
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/metalwright/metalwright/internal/bmc/bmclibx"
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/step"
@@ -248,6 +250,33 @@ func TestFirmwareBySimpleUpdate(t *testing.T) {
 	}
 	s.Args.Method = "multipart"
 	if err := f.driver(opt).Act(t.Context(), s, (&journal{}).record); step.ClassOf(err) != step.Unsupported {
+		t.Fatalf("got %v", err)
+	}
+}
+
+// redfish.md §1.4: boards whose updates need the vendor's own interface go there, and nowhere else.
+func TestFirmwareByBoard(t *testing.T) {
+	f := newFake("Supermicro")
+	row(f, "1.0")
+	f.set(sysPath, "X12STH-SYS", "PartNumber")
+	var job bmclibx.Job
+	d := f.driver(withImage(picture))
+	d.install = func(_ context.Context, _ bmclibx.Target, j bmclibx.Job, sent func(string) error, _ func(bmclibx.Phase, string)) (bmclibx.Outcome, error) {
+		job = j
+		return bmclibx.Outcome{Phase: bmclibx.PowerCycle}, sent("77")
+	}
+	var j journal
+	if err := d.Act(t.Context(), firmwareStep(), j.record); err != nil {
+		t.Fatal(err)
+	}
+	if job.Board != "X12STH-SYS" || job.Component != "bios" || len(j.ops) != 2 || j.ops[0].Sent || !j.last().Sent || j.last().Handle != "" {
+		t.Fatalf("job %+v, journal %+v", job, j.ops)
+	}
+	mustCheck(t, d, firmwareStep(), j.last(), step.Staged)
+	d.install = func(context.Context, bmclibx.Target, bmclibx.Job, func(string) error, func(bmclibx.Phase, string)) (bmclibx.Outcome, error) {
+		return bmclibx.Outcome{Phase: bmclibx.Failed, BMCReset: true, Detail: "bad"}, nil
+	}
+	if err := d.Act(t.Context(), firmwareStep(), j.record); step.ClassOf(err) != step.Rejected || step.AdviceOf(err) == "" {
 		t.Fatalf("got %v", err)
 	}
 }

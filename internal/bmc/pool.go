@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/metalwright/metalwright/internal/bmc/bmclibx"
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/step"
@@ -15,9 +16,21 @@ import (
 
 // Pool holds one session and one mutation queue per BMC, whatever the number of nodes behind it. A process has one.
 type Pool struct {
+	// Sessions keeps session URIs beyond this process, so that what a killed one left behind is deleted; nil = it does not.
+	// Set it before the first Open.
+	Sessions Sessions
+
 	mu    sync.Mutex
 	conns map[string]*conn
 	stale map[string][]string // sessions whose BMC did not answer when they were to be closed, for the next login there
+}
+
+// Sessions is a record of open sessions that outlives a process.
+type Sessions interface {
+	// Left gives the sessions on a BMC whose processes are gone. Those of a live process must not be among them.
+	Left(bmc string) []string
+	// Keep replaces what this process has open on a BMC; no URI means that all are closed.
+	Keep(bmc string, uris []string)
 }
 
 // NewPool gives an empty pool.
@@ -35,19 +48,28 @@ func (p *Pool) Open(_ context.Context, ep Endpoint, opt Options) (*Driver, error
 	defer p.mu.Unlock()
 	c := p.conns[key]
 	if c == nil {
+		stale := p.stale[key]
+		if p.Sessions != nil {
+			stale = append(stale, p.Sessions.Left(key)...)
+		}
 		rf, err := redfish.New(redfish.Options{Base: ep.URL, Trust: ep.Trust, Login: ep.Login, Dial: ep.Dial,
-			MaxInFlight: opt.MaxInFlight, Log: opt.Log,
+			MaxInFlight: opt.MaxInFlight, Log: opt.Log, StaleSessions: stale,
 			Pace: float64(usualPace) / float64(opt.Pace)})
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", key, err)
 		}
 		delete(p.stale, key)
 		c = newConn(rf)
+		c.keep = func(uris ...string) {
+			if p.Sessions != nil {
+				p.Sessions.Keep(key, uris)
+			}
+		}
 		p.conns[key] = c
 	}
 	c.refs++
 	var once sync.Once
-	d := &Driver{c: c, system: ep.System, opt: opt}
+	d := &Driver{c: c, ep: ep, system: ep.System, opt: opt, install: bmclibx.Install}
 	d.close = func(ctx context.Context) error {
 		var err error
 		once.Do(func() { err = p.drop(ctx, key, c) })
@@ -73,9 +95,26 @@ func (p *Pool) drop(ctx context.Context, key string, c *conn) error {
 		p.mu.Lock()
 		p.stale[key] = append(p.stale[key], session)
 		p.mu.Unlock()
+		c.keep(session)
 		return fmt.Errorf("log out of %s: %w", key, err)
 	}
+	c.keep()
 	return nil
+}
+
+// noteSession keeps the URI of the session in use, when it has changed.
+func (c *conn) noteSession() {
+	if c.core == nil {
+		return
+	}
+	uri := c.core.SessionURI()
+	c.mu.Lock()
+	changed := uri != c.session && uri != ""
+	c.session = uri
+	c.mu.Unlock()
+	if changed {
+		c.keep(uri)
+	}
 }
 
 // identity is what makes two endpoints the same BMC: host and port.
@@ -99,9 +138,11 @@ type conn struct {
 	closer func(context.Context) error
 	refs   int           // guarded by the pool
 	turn   chan struct{} // holds one token: who has it may change the BMC
+	keep   func(uris ...string)
 
 	mu      sync.Mutex
 	lay     *layout
+	session string          // URI that was kept
 	pushes  map[string]bool // handles of the pushes of this process
 	mine    map[string]push // pushes of this process whose version was not read yet, by pushKey
 	settled map[string]bool // handles whose target version was read

@@ -75,11 +75,15 @@ func (d *Driver) actFirmware(ctx context.Context, a *act) error {
 	if err := d.calm(ctx, a.s, "a second push"); err != nil {
 		return err
 	}
-	u, err := d.service(ctx)
+	board, own, err := d.boardWay(ctx, a.s)
 	if err != nil {
 		return err
 	}
-	if err := preflight(u, a.s); err != nil {
+	u, err := d.service(ctx)
+	if err != nil && !own {
+		return err
+	}
+	if err := preflight(u, a.s); err != nil && !own {
 		return err
 	}
 	t, err := d.traits(ctx)
@@ -91,17 +95,15 @@ func (d *Driver) actFirmware(ctx context.Context, a *act) error {
 		return err
 	}
 	defer done()
+	base, err := d.pushBaseline(ctx, a.s)
+	if err != nil {
+		return err
+	}
+	if own {
+		return d.installByBoard(ctx, a, board, img, base)
+	}
 	send, err := d.way(a.s, u, t, img)
 	if err != nil {
-		return err
-	}
-	v, err := d.vitals(ctx, a.s, true)
-	if err != nil {
-		return err
-	}
-	base := v.facts()
-	base["version"] = a.s.Expect["version"]
-	if base["tasks"], err = d.known(ctx); err != nil {
 		return err
 	}
 	if err := a.intend(base); err != nil {
@@ -119,6 +121,18 @@ func (d *Driver) actFirmware(ctx context.Context, a *act) error {
 		return d.startUpdate(ctx, a, u)
 	}
 	return nil
+}
+
+// pushBaseline is what a push is told from later: the vitals, the version, and the tasks there were.
+func (d *Driver) pushBaseline(ctx context.Context, s step.Step) (step.Facts, error) {
+	v, err := d.vitals(ctx, s, true)
+	if err != nil {
+		return nil, err
+	}
+	base := v.facts()
+	base["version"] = s.Expect["version"]
+	base["tasks"], err = d.known(ctx)
+	return base, err
 }
 
 // preflight refuses what cannot go well (redfish.md §5.1, 1).

@@ -8,22 +8,13 @@ import (
 	"github.com/metalwright/metalwright/internal/bmc"
 	"github.com/metalwright/metalwright/internal/bmc/inventory"
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
-	"github.com/metalwright/metalwright/internal/sim"
 	"github.com/metalwright/metalwright/internal/step"
 )
 
 // Two nodes behind one BMC share its session; the last one logs out.
 func TestPoolSharesOneSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r, err := sim.New(design("idrac"), sim.Options{Seed: 3})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() {
-			if err := r.Close(); err != nil {
-				t.Error(err)
-			}
-		}()
+		r := newRack(t, "idrac", 3)
 		b := r.Bindings()[0]
 		ep := bmc.Endpoint{URL: b.URL, Dial: r.DialContext, Trust: redfish.Trust{PinSHA256: b.PinSHA256},
 			Login: func(context.Context) (string, string, error) {
@@ -73,4 +64,51 @@ func TestPoolRefusesWhatIsNoBMC(t *testing.T) {
 			t.Errorf("%q: %v", url, err)
 		}
 	}
+}
+
+// kept is a record of sessions in memory.
+type kept map[string][]string
+
+func (k kept) Left(bmc string) []string       { return k["left "+bmc] }
+func (k kept) Keep(bmc string, uris []string) { k[bmc] = uris }
+
+// What a killed process left open is deleted by the next one.
+func TestPoolDeletesWhatWasLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRack(t, "supermicro", 3)
+		b := r.Bindings()[0]
+		open := func(k kept) *bmc.Driver {
+			pool := bmc.NewPool()
+			pool.Sessions = k
+			d, err := pool.Open(t.Context(), bmc.Endpoint{URL: b.URL, Dial: r.DialContext, Trust: redfish.Trust{PinSHA256: b.PinSHA256},
+				Login: func(context.Context) (string, string, error) {
+					user, pass := r.Credentials(node)
+					return user, pass, nil
+				}}, bmc.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := d.Survey(t.Context(), inventory.Options{}); err != nil {
+				t.Fatal(err)
+			}
+			return d
+		}
+		killed := kept{}
+		_ = open(killed) // and never closed
+		key := b.Node + ".sim:443"
+		if len(killed[key]) != 1 {
+			t.Fatalf("kept %v", killed)
+		}
+		next := kept{"left " + key: killed[key]}
+		d := open(next)
+		if n := r.BMC(node).Ledger().SessionsOpen; n != 1 {
+			t.Fatalf("%d sessions open, want our own", n)
+		}
+		if err := d.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := r.BMC(node).Ledger().SessionsOpen; n != 0 || len(next[key]) != 0 {
+			t.Fatalf("%d sessions open, kept %v", n, next)
+		}
+	})
 }
