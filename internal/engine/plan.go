@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
@@ -31,12 +32,56 @@ func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observat
 	return survey.Run(ctx, targets, survey.Options{Progress: opt.Progress})
 }
 
-// Plan surveys and plans. The observation it rests on comes with it.
+// Plan surveys and plans. The observation it rests on comes with it. Nodes that could not be read well enough to plan are read
+// once more: a BMC that was busy, or that told nulls while it started, is the usual reason.
 func (w *Workspace) Plan(ctx context.Context, opt SurveyOptions) (plan.Plan, rack.Observation) {
 	opt.Registries = true
 	o := w.Survey(ctx, opt)
 	p, _ := plan.Build(w.Design, o, plan.Options{Only: opt.Only, Now: w.opt.Now})
+	again := unreadable(p)
+	if len(again) == 0 || ctx.Err() != nil {
+		return p, o
+	}
+	second := w.Survey(ctx, SurveyOptions{Only: again, Registries: true})
+	o = merged(o, second, again, w.Design)
+	p, _ = plan.Build(w.Design, o, plan.Options{Only: opt.Only, Now: w.opt.Now})
 	return p, o
+}
+
+// unreadable names the nodes that a plan left out because they could not be read.
+func unreadable(p plan.Plan) []string {
+	var out []string
+	for _, n := range p.Report.Unreadable {
+		if n.Node != "" && !slices.Contains(out, n.Node) {
+			out = append(out, n.Node)
+		}
+	}
+	return out
+}
+
+// merged replaces what o says of some nodes by what a second reading says.
+func merged(o, second rack.Observation, nodes []string, d rack.Design) rack.Observation {
+	addr := map[string]bool{}
+	for _, name := range nodes {
+		if n, ok := d.Node(name); ok {
+			addr[string(n.Address)] = true
+		}
+	}
+	out := rack.Observation{Format: o.Format, Taken: second.Taken}
+	for _, dev := range o.Devices {
+		if !addr[dev.Address] {
+			out.Devices = append(out.Devices, dev)
+		}
+	}
+	for _, g := range o.Gaps {
+		if !addr[g.Address] {
+			out.Gaps = append(out.Gaps, g)
+		}
+	}
+	out.Devices, out.Gaps = append(out.Devices, second.Devices...), append(out.Gaps, second.Gaps...)
+	slices.SortStableFunc(out.Devices, func(a, b rack.Device) int { return strings.Compare(a.Address, b.Address) })
+	slices.SortStableFunc(out.Gaps, func(a, b rack.Gap) int { return strings.Compare(a.Address+" "+a.Path, b.Address+" "+b.Path) })
+	return out
 }
 
 // PlanFile is a plan that waits for its approval: what `metalwright plan -out` writes.
