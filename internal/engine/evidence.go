@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -81,12 +82,43 @@ func (w *Workspace) lastRun(parts *evidence.Parts) error {
 		return fmt.Errorf("what was read before the last run: %w", err)
 	}
 	parts.Plan, parts.Before = rep.Plan, before
-	text, err := os.ReadFile(path)
+	parts.Journals, err = w.journals(path)
+	return err
+}
+
+// journals are the journals of every run of this Design, oldest first; the last one is at last.
+func (w *Workspace) journals(last string) ([]evidence.Journal, error) {
+	files, err := filepath.Glob(filepath.Join(w.journalDir(), "*.jsonl"))
 	if err != nil {
-		return fmt.Errorf("journal: %w", cause(err))
+		return nil, err
 	}
-	parts.Journals = append(parts.Journals, evidence.Journal{Name: filepath.Base(path), Text: text})
-	return nil
+	begun := map[string]time.Time{}
+	var out []evidence.Journal
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("journal: %w", cause(err))
+		}
+		records, _, err := journal.Read(bytes.NewReader(text))
+		var rep journal.Replay
+		if err == nil {
+			rep, err = journal.Load(journal.Disk{}, file)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("journal %s: %w", filepath.Base(file), err)
+		}
+		if rep.Plan.Design == w.Design.Digest() && rep.Ended != "" {
+			begun[filepath.Base(file)] = records[0].Time
+			out = append(out, evidence.Journal{Name: filepath.Base(file), Text: text})
+		}
+	}
+	slices.SortFunc(out, func(a, b evidence.Journal) int {
+		if a.Name == filepath.Base(last) || b.Name == filepath.Base(last) {
+			return map[bool]int{true: 1, false: -1}[a.Name == filepath.Base(last)]
+		}
+		return begun[a.Name].Compare(begun[b.Name])
+	})
+	return out, nil
 }
 
 // findings is the residency result of a Design, as it goes into a pack.
