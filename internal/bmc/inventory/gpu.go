@@ -205,6 +205,9 @@ func (r *reader) vendorGPUs(ctx context.Context) []gpu {
 	lists = slices.Compact(lists)
 	var out []gpu
 	for _, l := range lists[:min(len(lists), maxVendorLists)] {
+		if c := r.get(ctx, l); c == nil || !c.Obj.Has("Members") {
+			continue // a link of that name, to something else
+		}
 		for _, m := range r.members(ctx, l) {
 			said := strings.Join([]string{m.Obj.Str("Manufacturer"), m.Obj.Str("MarketingName"), m.Obj.Str("Model"), m.Obj.Str("Name"),
 				m.Obj.Str("DeviceType")}, " ")

@@ -30,6 +30,12 @@ type Deeper interface {
 	DeepLevels(ctx context.Context) int
 }
 
+// Speculator is a Source that can hold expanded answers against plain ones afterwards. When it finds them wrong the BMC is
+// read again, without.
+type Speculator interface {
+	Speculate(ctx context.Context) (speculative context.Context, settled func() bool)
+}
+
 // Adopter is a Source that changes its manners by what the BMC turns out to be.
 type Adopter interface {
 	Adopt(id redfish.Identity) redfish.Set
@@ -49,11 +55,23 @@ func Read(ctx context.Context, src Source, opt Options) (rack.Device, []rack.Gap
 	if err != nil {
 		return rack.Device{}, nil, err
 	}
-	r := &reader{src: src, opt: opt, root: root.Obj, cache: map[string]*entry{}, lists: map[string]*listEntry{},
+	if s, ok := src.(Speculator); ok {
+		sctx, settled := s.Speculate(ctx)
+		d, gaps := readOnce(sctx, src, root.Obj, opt)
+		if settled() {
+			return d, gaps, nil
+		}
+	}
+	d, gaps := readOnce(ctx, src, root.Obj, opt)
+	return d, gaps, nil
+}
+
+func readOnce(ctx context.Context, src Source, root redfish.Object, opt Options) (rack.Device, []rack.Gap) {
+	r := &reader{src: src, opt: opt, root: root, cache: map[string]*entry{}, lists: map[string]*listEntry{},
 		gaps: map[string]string{}, systemsRead: make(chan struct{})}
 	r.deep, _ = src.(Deeper)
 	d := r.device(ctx)
-	return d, r.sortedGaps(), nil
+	return d, r.sortedGaps()
 }
 
 // reader is one reading of one BMC.
@@ -118,6 +136,9 @@ func (r *reader) device(ctx context.Context) rack.Device {
 func (r *reader) finishDevice() {
 	d := &r.dev
 	d.Chassis, d.Firmware, d.Power, d.LeakDetectors = some(d.Chassis), some(d.Firmware), some(d.Power), some(d.LeakDetectors)
+	for _, c := range d.Chassis { // equipment without a system: the maker of what stands there
+		d.BMC.Vendor = first(d.BMC.Vendor, c.Manufacturer)
+	}
 	slices.SortStableFunc(d.LeakDetectors, func(a, b rack.LeakDetector) int { return strings.Compare(a.Path, b.Path) })
 }
 

@@ -157,8 +157,21 @@ func (r *reader) identify() {
 	}
 	for _, s := range r.systems { // a baseboard lists the host's CPUs again: count by identity, not by URI
 		if s.board && len(r.host.out.Processors) >= len(s.out.Processors) {
+			completeProcessors(r.host.out.Processors, s.out.Processors)
 			s.out.Processors = nil
 		}
+	}
+}
+
+// completeProcessors takes from a baseboard's list what the host's own does not tell, where both list the same ones.
+func completeProcessors(host, board []rack.Processor) {
+	if len(host) != len(board) {
+		return
+	}
+	for i := range host {
+		host[i].Model = first(host[i].Model, board[i].Model)
+		host[i].Vendor = first(host[i].Vendor, board[i].Vendor)
+		host[i].Cores = max(host[i].Cores, board[i].Cores)
 	}
 }
 

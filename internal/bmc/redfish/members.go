@@ -207,6 +207,7 @@ func (c *Client) pages(ctx context.Context, uri string, l *listing) error {
 // partial.
 func (c *Client) collectionError(r *Resource, expanded bool) error {
 	switch v, there := r.Obj["Members"]; {
+	case !there && strings.Contains(r.Obj.Str("@odata.type"), "Collection"): // an empty one of a DGX H100
 	case !there:
 		return &Error{Kind: Malformed, Method: "GET", URI: r.URI, Status: 200, Message: "the answer is no collection: it has no Members"}
 	case v == nil: // R41

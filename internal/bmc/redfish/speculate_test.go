@@ -8,7 +8,7 @@ import (
 
 // TestNoCollection tells an empty collection from what is none.
 func TestNoCollection(t *testing.T) {
-	for text, good := range map[string]bool{`{"Members":[]}`: true, `{"Members":null}`: true, `{}`: false, `{"Members":{"a":1}}`: false, `{"Id":"x"}`: false} {
+	for text, good := range map[string]bool{`{"Members":[]}`: true, `{"Members":null}`: true, `{"@odata.type":"#FanCollection.FanCollection"}`: true, `{}`: false, `{"Members":{"a":1}}`: false, `{"Id":"x"}`: false} {
 		bubble(t, func(t *testing.T, b *bmc, c *Client) {
 			b.set(fans, text)
 			rs, _, err := c.Members(t.Context(), fans)
