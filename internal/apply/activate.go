@@ -78,15 +78,22 @@ func (n *node) activated(s step.Step, parts []step.Step) error {
 	return n.done(s)
 }
 
-// missed counts an activation that ended without its target: one more, then a failure (R18, R20).
+// missed decides about an activation that ended without its target. What the device still holds gets one more activation,
+// then it is a failure (R18). What came to nothing before it (R20) is staged again, as often as its own tries allow.
 func (n *node) missed(s step.Step, parts []step.Step, missing string) error {
 	p := n.steps[s.ID]
-	for _, part := range parts { // an image that was accepted is not pushed again
-		if x := n.steps[part.ID]; part.Kind == step.Firmware && x.op != nil && x.op.Sent {
-			x.presumed = true
+	held := false
+	for _, part := range parts {
+		x := n.steps[part.ID]
+		if x.result != "" || x.seen == step.Done || x.seen == step.Ready {
+			continue
+		}
+		held = true
+		if part.Kind == step.Firmware && x.op != nil && x.op.Sent {
+			x.presumed = true // an image that was accepted is not pushed again
 		}
 	}
-	if p.missed || s.Kind == step.Power { // a host that is on cannot be switched on once more
+	if held && p.missed || s.Kind == step.Power { // a host that is on cannot be switched on once more
 		what := "power-on"
 		if s.Kind == step.Reset {
 			what = strings.ReplaceAll(s.Activation.String(), "_", " ")
@@ -94,8 +101,12 @@ func (n *node) missed(s step.Step, parts []step.Step, missing string) error {
 		return n.fail(s, step.Fail(step.Rejected, fmt.Errorf("the %s went through and these did not become real: %s",
 			what, missing), "Look at the BMC's own log, then plan again."))
 	}
-	p.missed, p.attempts = true, 0
-	return n.r.record(journal.Record{Kind: journal.Observed, Node: n.np.Name, Step: s.ID, Standing: standingMissed, Text: missing})
+	standing := standingUnstaged
+	if held {
+		p.missed, standing = true, standingMissed
+	}
+	p.attempts = 0
+	return n.r.record(journal.Record{Kind: journal.Observed, Node: n.np.Name, Step: s.ID, Standing: standing, Text: missing})
 }
 
 // parts are the steps that s activates and that are not over, in order.

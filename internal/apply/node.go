@@ -27,15 +27,16 @@ type node struct {
 
 // progress is what this process knows about one step.
 type progress struct {
-	op       *step.Op // of the last attempt
-	old      bool     // op was recorded by an earlier process
-	attempts int      // by this process, and the one that it took over
-	sent     int      // of these, answered by the device
-	open     bool     // has an intent and no outcome
-	result   Word     // Done or Skipped once it needs nothing more
-	presumed bool     // accepted, cannot be seen, and taken as staged (R18)
-	missed   bool     // of a reset: it ended without its target once
-	lastErr  error    // of the last attempt
+	op       *step.Op      // of the last attempt
+	old      bool          // op was recorded by an earlier process
+	attempts int           // by this process, and the one that it took over
+	sent     int           // of these, answered by the device
+	open     bool          // has an intent and no outcome
+	result   Word          // Done or Skipped once it needs nothing more
+	presumed bool          // accepted, cannot be seen, and taken as staged (R18)
+	missed   bool          // of a reset: it ended without its target once
+	lastErr  error         // of the last attempt
+	seen     step.Standing // at the last look that succeeded
 }
 
 func newNode(r *run, np plan.NodePlan, w plan.Wave, _ int) *node {
@@ -53,7 +54,7 @@ func newNode(r *run, np plan.NodePlan, w plan.Wave, _ int) *node {
 			if old.Op != nil && old.Op.Sent {
 				p.attempts = 1 // what a cut ended is no failed attempt: only what was answered may still come to nothing
 			}
-			if p.missed && old.Current { // it came to nothing, and the second activation has not begun
+			if old.Current && (p.missed || old.Standing == standingUnstaged) { // it came to nothing, and the second activation has not begun
 				p.op, p.old, p.attempts = nil, false, 0
 			}
 		}
@@ -65,8 +66,11 @@ func newNode(r *run, np plan.NodePlan, w plan.Wave, _ int) *node {
 	return n
 }
 
-// standingMissed is journalled of a reset that ended without its target.
-const standingMissed = "not activated"
+// What is journalled of a reset that ended without its target.
+const (
+	standingMissed   = "not activated" // the device still holds what it was to activate
+	standingUnstaged = "not staged"    // what it was to activate had come to nothing before
+)
 
 // run brings the node through its steps.
 func (n *node) run() NodeResult {
@@ -340,6 +344,7 @@ func (n *node) look(s step.Step, w *watch) (step.State, error) {
 	switch {
 	case err == nil:
 		w.saw(st)
+		p.seen = st.Standing
 	case n.again(class):
 		st = step.State{Standing: step.Unknown, Percent: -1, Note: err.Error()}
 		w.missed(err)

@@ -14,12 +14,14 @@ import (
 	"time"
 
 	"github.com/metalwright/metalwright/internal/journal"
+	"github.com/metalwright/metalwright/internal/sim"
 	"github.com/metalwright/metalwright/internal/step"
 )
 
 var (
 	soakSeeds = flag.Int("soak.seeds", 200, "how many seeds the soak runs over")
 	soakCuts  = flag.Int("soak.cuts", 4, "at how many journal writes a seed is cut, besides those that are cut at every one")
+	soakWire  = flag.Int("soak.wire", 12, "how many seeds run on the real driver and the simulated rack")
 	soakSeed  = flag.Uint64("soak.seed", 0, "run this seed alone, cut after every journal write")
 )
 
@@ -50,15 +52,18 @@ type soak struct {
 	bad      []string
 }
 
+// newSoak makes the soak of a seed on a rack in memory.
 func newSoak(seed uint64, v variant) *soak {
-	s := &soak{seed: seed, story: storyOf(seed), v: v, disk: &journal.Memory{NoSync: v.lies}, store: &memoryStore{}, alive: map[int]bool{},
-		recorded: map[string]bool{}}
-	special := s.story
+	special := storyOf(seed)
 	if special == "full disk" || special == "two operators" || special == "taken over" || special == "stop" {
 		special = ""
 	}
-	s.world = newFakeRack(seed, special)
-	return s
+	return soakOn(newFakeRack(seed, special), seed, v)
+}
+
+func soakOn(w World, seed uint64, v variant) *soak {
+	return &soak{seed: seed, story: storyOf(seed), v: v, disk: &journal.Memory{NoSync: v.lies}, store: &memoryStore{}, alive: map[int]bool{},
+		recorded: map[string]bool{}, world: w}
 }
 
 func (s *soak) violate(format string, args ...any) {
@@ -168,8 +173,9 @@ func (s *soak) run(cuts []int) []string {
 
 // judge holds the end against what the world expects.
 func (s *soak) judge(res Result, uncut bool) {
-	s.bad = append(s.bad, s.world.Violations(true)...)
 	stopped := s.story == "safety" || s.story == "recipe"
+	// A process that was killed may leave a flash to the device, and one that is stopped at once does not wait for it.
+	s.bad = append(s.bad, s.world.Violations(!stopped || s.pid == 1)...)
 	for _, n := range res.Nodes {
 		word, class := s.world.Expect(n.Node)
 		if n.Left && stopped {
@@ -442,6 +448,61 @@ func TestSoak(t *testing.T) {
 				if bad, how := trySeed(t, seed, variant{}, seed%100 == 0); len(bad) > 0 {
 					t.Fatalf("seed %d (%s): %s\n%s\nto replay: %s", seed, storyOf(seed), strings.Join(bad, "\n"), how, replayCommand(seed))
 				}
+			}
+		})
+	}
+}
+
+// survivable are the faults that a correct client gets past. R40 is left out: it can hide the identity of a node from the
+// survey by which the world is judged in the end, which says nothing about applying.
+func survivable() []string {
+	var out []string
+	for _, f := range sim.Faults() {
+		if !f.OptIn && f.ID != "R40" {
+			out = append(out, f.ID)
+		}
+	}
+	return out
+}
+
+// TestSoakOnTheWire runs the same on the real driver and the simulated rack: every dialect, with and without faults.
+func TestSoakOnTheWire(t *testing.T) {
+	nodes := []string{"dell", "smc", "hpe", "lenovo", "dgx", "gb200"}
+	for i := range *soakWire {
+		seed := uint64(i + 1)
+		node := nodes[i%len(nodes)]
+		var faults []string
+		if i >= len(nodes) {
+			faults = survivable()
+		}
+		t.Run(fmt.Sprintf("%d-%s", seed, node), func(t *testing.T) {
+			writes := 0
+			try := func(cuts ...int) {
+				bubble(t, func() {
+					w, err := newSimWorld(seed, []string{node}, faults...)
+					if err != nil {
+						t.Fatal(err)
+					}
+					s := soakOn(w, seed, variant{})
+					s.story = "wire"
+					bad := s.run(cuts)
+					writes = s.disk.Calls()
+					if len(bad) > 0 {
+						t.Errorf("seed %d, node %s, faults %v, cuts %v:\n%s\n%s", seed, node, faults, cuts, strings.Join(bad, "\n"), w)
+					}
+					if err := w.rack.Close(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			try()
+			for c := range (*soakCuts + 1) / 2 {
+				if t.Failed() {
+					return
+				}
+				cut := 1 + roll(seed, fmt.Sprint("wire", c), writes)
+				try(cut)
+				try(cut, 1+roll(seed, fmt.Sprint("again", c), writes))
 			}
 		})
 	}
