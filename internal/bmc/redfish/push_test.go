@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/metalwright/metalwright/internal/rack"
@@ -147,6 +148,7 @@ func TestPushWrongImage(t *testing.T) {
 						_, err = c.Push(t.Context(), upload, img, nil)
 					}
 					time.Sleep(time.Second) // virtual: the service sees the end
+					synctest.Wait()
 					if step.ClassOf(err) != step.Trust {
 						t.Errorf("got %v", err)
 					}

@@ -43,6 +43,7 @@ func TestReadRetries(t *testing.T) {
 		{name: "503 with seconds", answers: times(1, status(503, "Retry-After", "7")), gets: 2, waited: 7 * time.Second},
 		{name: "503 with a date", answers: times(1, status(503, "Retry-After", "Sat, 01 Jan 2000 00:00:09 GMT")), gets: 2, waited: 9 * time.Second},
 		{name: "503 with an absurd wait", answers: times(1, status(503, "Retry-After", "86400")), gets: 2, waited: 5 * time.Minute},
+		{name: "503 with absurd waits for ever", answers: times(99, status(503, "Retry-After", "86400")), gets: 2, waited: 5 * time.Minute, class: step.Transient},
 		{name: "429", answers: times(2, status(429)), gets: 3, waited: (1 + 2) * time.Second / 2},
 		{name: "503 for ever", answers: times(99, status(503)), gets: 6, waited: (1 + 2 + 4 + 8 + 16) * time.Second / 2, class: step.Transient, check: IsTransient},
 		{name: "500, three times", answers: times(3, status(500)), gets: 4, waited: (1 + 2 + 4) * time.Second / 2},
