@@ -103,7 +103,7 @@ func (b *builder) reportUnplanned() {
 	}
 	for _, os := range b.d.OS {
 		not(os.Address, "not_planned.os",
-			"The image is inserted and booted once; partitioning, erasing, installing and phone-home are not done or watched.", os.Origin)
+			"The image is inserted, and booted from once where boot_once = true; partitioning, erasing, installing and phone-home are not done or watched.", os.Origin)
 	}
 	for _, a := range b.d.Acceptances {
 		for _, name := range sortedKeys(a.Thresholds) {
