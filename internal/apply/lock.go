@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -88,13 +89,13 @@ type leaseStore interface {
 }
 
 // NewLocks keeps leases as files in dir.
-func NewLocks(dir string) *Locks { return &Locks{store: &dirStore{dir: dir}, alive: processAlive} }
+func NewLocks(dir string) *Locks { return &Locks{store: &dirStore{dir: dir}, alive: Alive} }
 
 // NewMemoryLocks keeps leases in memory, for several loops within one process.
-func NewMemoryLocks() *Locks { return &Locks{store: &memoryStore{}, alive: processAlive} }
+func NewMemoryLocks() *Locks { return &Locks{store: &memoryStore{}, alive: Alive} }
 
-// processAlive says false only of a process of this very host and number space that is certainly gone.
-func processAlive(h Holder) bool {
+// Alive says false only of a process of this very host and number space that is certainly gone.
+func Alive(h Holder) bool {
 	me := ThisProcess("")
 	if h.Host != me.Host || h.Space != me.Space {
 		return true
@@ -103,8 +104,16 @@ func processAlive(h Holder) bool {
 	if err != nil {
 		return true
 	}
-	err = p.Signal(signalZero)
-	return !errors.Is(err, os.ErrProcessDone)
+	if err := p.Signal(signalZero); errors.Is(err, os.ErrProcessDone) {
+		return false
+	}
+	// A killed process that its parent has not waited for yet answers signals, and does nothing more (proc(5), state Z).
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", h.PID))
+	if err != nil {
+		return true
+	}
+	_, after, ok := strings.Cut(string(stat), ") ")
+	return !ok || !strings.HasPrefix(after, "Z")
 }
 
 // Acquire takes all the named leases or none, under one token above every token given out before and above floor, and keeps

@@ -20,6 +20,7 @@ import (
 	"github.com/metalwright/metalwright/internal/bmc"
 	"github.com/metalwright/metalwright/internal/catalog"
 	"github.com/metalwright/metalwright/internal/diag"
+	"github.com/metalwright/metalwright/internal/journal"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/secret"
 )
@@ -45,6 +46,7 @@ type Options struct {
 	Dial      Dialer           // nil = the network
 	Mirror    string           // URL that BMCs fetch firmware files from; empty = this process serves them while a run lasts
 	LookupEnv func(string) (string, bool)
+	JournalFS journal.FS // disk under the journals; nil = the machine's
 }
 
 // Dialer opens a connection, as net.Dialer.DialContext does.
@@ -76,12 +78,16 @@ func Load(opt Options) (*Workspace, diag.List) {
 	if opt.StateDir == "" {
 		opt.StateDir = filepath.Join(opt.Dir, StateDir)
 	}
+	if opt.JournalFS == nil {
+		opt.JournalFS = journal.Disk{}
+	}
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	w := &Workspace{Dir: opt.Dir, opt: opt, Sources: map[string][]byte{}, pool: bmc.NewPool(),
 		resolver: secret.NewResolver(secret.Options{Dir: opt.Dir, LookupEnv: opt.LookupEnv, Warn: func(s string) { opt.Log.Warn(s) }})}
 	w.images = newImageServer(w.firmwareFile)
+	w.pool.Sessions = sessionFiles{dir: filepath.Join(opt.StateDir, "sessions"), who: w.who()}
 	if opt.Catalog != nil {
 		w.Catalog = *opt.Catalog
 	} else {
