@@ -9,7 +9,7 @@ import (
 // commands is the table of contents of the command line.
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
-		newInit(a), newValidate(a), newFmt(a), newExpand(a), newExplain(a), newTest(a),
+		newInit(a), newValidate(a), newFmt(a), newExpand(a), newExplain(a), newTest(a), newLock(a),
 		newPlan(a), newApply(a), newVerify(a), newDestroy(a),
 		newDiscover(a), newBind(a), newSurvey(a),
 		newJournal(a), newEvidence(a), newUnlock(a),

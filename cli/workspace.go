@@ -17,9 +17,19 @@ type workspaceFlags struct {
 	varFiles []string
 	operator string
 	debug    bool
-	warnings bool // show warnings in full
+	warnings warnings
 	mirror   string
+	unlocked bool // the lock file is about to be written anew: it is not held against the catalog
 }
+
+// warnings say how much a command tells of warnings about the blueprint.
+type warnings uint8
+
+const (
+	untold  warnings = iota // nothing: the command is not about what the blueprint asks for
+	counted                 // how many, and where to read them
+	inFull
+)
 
 func (f *workspaceFlags) add(c *cobra.Command) {
 	c.Flags().StringVarP(&f.dir, "dir", "C", ".", "folder of the blueprint")
@@ -35,7 +45,7 @@ func (a *app) load(f *workspaceFlags, args []string) (*engine.Workspace, error) 
 	if len(args) > 0 {
 		dir = args[0]
 	}
-	opt := engine.Options{Dir: dir, VarFiles: f.varFiles, Variables: map[string]any{}, Operator: f.operator, Mirror: f.mirror}
+	opt := engine.Options{Dir: dir, VarFiles: f.varFiles, Variables: map[string]any{}, Operator: f.operator, Mirror: f.mirror, IgnoreLock: f.unlocked}
 	for _, v := range f.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok || name == "" {
@@ -47,8 +57,8 @@ func (a *app) load(f *workspaceFlags, args []string) (*engine.Workspace, error) 
 		opt.Log = slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	w, diags := engine.Load(opt)
-	if !diags.HasErrors() && !f.warnings {
-		if n := len(diags); n > 0 {
+	if !diags.HasErrors() && f.warnings != inFull {
+		if n := len(diags); n > 0 && f.warnings == counted && !a.json {
 			a.say("%s about the blueprint; metalwright validate%s shows them", count(n, "warning"), dirArg(dir))
 		}
 		diags = nil

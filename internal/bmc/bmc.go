@@ -44,6 +44,7 @@ type Options struct {
 	// MaxInFlight bounds concurrent reads on one BMC; 0 leaves it to the core.
 	MaxInFlight int
 	Log         *slog.Logger
+	Redact      func(string) string // cleans text that came from the BMC; nil = only what was sent to it is removed
 }
 
 func (o Options) withDefaults() Options {

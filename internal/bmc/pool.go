@@ -20,9 +20,10 @@ type Pool struct {
 	// Set it before the first Open.
 	Sessions Sessions
 
-	mu    sync.Mutex
-	conns map[string]*conn
-	stale map[string][]string // sessions whose BMC did not answer when they were to be closed, for the next login there
+	mu       sync.Mutex
+	conns    map[string]*conn
+	attempts *redfish.Attempts   // failed logins, so that no BMC sees a third one from this pool
+	stale    map[string][]string // sessions whose BMC did not answer when they were to be closed, for the next login there
 }
 
 // Sessions is a record of open sessions that outlives a process.
@@ -34,7 +35,9 @@ type Sessions interface {
 }
 
 // NewPool gives an empty pool.
-func NewPool() *Pool { return &Pool{conns: map[string]*conn{}, stale: map[string][]string{}} }
+func NewPool() *Pool {
+	return &Pool{conns: map[string]*conn{}, stale: map[string][]string{}, attempts: new(redfish.Attempts)}
+}
 
 // Open gives a driver for one node. Drivers of the same BMC share its session and queue; the options of the first one hold
 // for both. Nothing is sent yet. Close the driver: the last one logs out.
@@ -53,7 +56,7 @@ func (p *Pool) Open(_ context.Context, ep Endpoint, opt Options) (*Driver, error
 			stale = append(stale, p.Sessions.Left(key)...)
 		}
 		rf, err := redfish.New(redfish.Options{Base: ep.URL, Trust: ep.Trust, Login: ep.Login, Dial: ep.Dial,
-			MaxInFlight: opt.MaxInFlight, Log: opt.Log, StaleSessions: stale,
+			MaxInFlight: opt.MaxInFlight, Log: opt.Log, StaleSessions: stale, Attempts: p.attempts, Redact: opt.Redact,
 			Pace: float64(usualPace) / float64(opt.Pace)})
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", key, err)

@@ -34,19 +34,20 @@ const (
 
 // Options say what to load. Dir is required.
 type Options struct {
-	Dir       string
-	Variables map[string]any   // by name; a string is read as on a command line
-	VarFiles  []string         // files of NAME = value
-	Now       time.Time        // the day that expiries are held against; zero = today
-	Operator  string           // who applies; empty = the user of this process
-	Log       *slog.Logger     // nil = silence
-	Catalog   *catalog.Catalog // nil = the embedded one
-	StateDir  string           // empty = Dir/.metalwright
-	Bindings  []rack.Binding   // nil = read from Dir/site.bind.hcl
-	Dial      Dialer           // nil = the network
-	Mirror    string           // URL that BMCs fetch firmware files from; empty = this process serves them while a run lasts
-	LookupEnv func(string) (string, bool)
-	JournalFS journal.FS // disk under the journals; nil = the machine's
+	Dir        string
+	Variables  map[string]any   // by name; a string is read as on a command line
+	VarFiles   []string         // files of NAME = value
+	Now        time.Time        // the day that expiries are held against; zero = today
+	Operator   string           // who applies; empty = the user of this process
+	Log        *slog.Logger     // nil = silence
+	Catalog    *catalog.Catalog // nil = the embedded one
+	StateDir   string           // empty = Dir/.metalwright
+	Bindings   []rack.Binding   // nil = read from Dir/site.bind.hcl
+	Dial       Dialer           // nil = the network
+	Mirror     string           // URL that BMCs fetch firmware files from; empty = this process serves them while a run lasts
+	LookupEnv  func(string) (string, bool)
+	IgnoreLock bool       // the lock file is about to be written anew
+	JournalFS  journal.FS // disk under the journals; nil = the machine's
 }
 
 // Dialer opens a connection, as net.Dialer.DialContext does.
@@ -112,7 +113,7 @@ func Load(opt Options) (*Workspace, diag.List) {
 	bo, more := w.blueprintOptions(files)
 	diags = append(diags, more...)
 	w.bpOpt = bo
-	if parsed != nil && !diags.HasErrors() {
+	if parsed != nil { // also with errors: every mistake is told at once
 		var resolved diag.List
 		w.Design, resolved = blueprint.Resolve(parsed, bo)
 		diags = append(diags, resolved...)
@@ -156,7 +157,7 @@ func (w *Workspace) blueprintOptions(files map[string][]byte) (blueprint.Options
 	var diags diag.List
 	bo := blueprint.Options{Variables: w.opt.Variables, Catalog: w.Catalog, Now: w.opt.Now, Uses: w.uses,
 		OnSource: func(name string, text []byte) { w.Sources[name] = text }}
-	if text, ok := files[LockFile]; ok {
+	if text, ok := files[LockFile]; ok && !w.opt.IgnoreLock {
 		lock, more := blueprint.ParseLock(LockFile, text)
 		bo.Lock = lock
 		diags = append(diags, more...)
