@@ -230,21 +230,26 @@ func TestBreakIsJournalled(t *testing.T) {
 	})
 }
 
-// TestPace: with a pace of 60, as of a simulator whose minutes are seconds, every wait is a sixtieth.
+// TestPace: with a pace of 4, as of a simulator whose minutes are shorter, every wait is a quarter; but however fast its
+// minutes pass, requests take real time.
 func TestPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, _ := quiet(wholePlan)
 		np := w.plan.Nodes[0]
-		n := newNode(&run{req: Request{Pace: 60}, limits: newLimits(Request{Pace: 60})}, np, w.plan.Waves[0], 0)
-		for _, s := range np.Steps {
-			n.steps[s.ID].op = &step.Op{}
-			got, want := n.patience(s), patienceOf(s)
-			if got.dead != want.dead/60 || got.still != want.still/60 {
-				t.Errorf("%s: %+v at pace 60, %+v at pace 1", s.Kind, got, want)
+		for _, pace := range []float64{4, 10000} {
+			req := Request{Pace: pace}
+			n := newNode(&run{req: req, limits: newLimits(req)}, np, w.plan.Waves[0], 0)
+			for _, s := range np.Steps {
+				n.steps[s.ID].op = &step.Op{}
+				got, want := n.patience(s), patienceOf(s)
+				want.dead, want.still = max(want.dead/time.Duration(pace), shortestPatience), max(want.still/time.Duration(pace), shortestStill)
+				if got.dead != want.dead || got.still != want.still {
+					t.Errorf("%s at pace %v: %+v, want %+v", s.Kind, pace, got, want)
+				}
 			}
-		}
-		if d := n.backoff(1); d > 200*time.Millisecond {
-			t.Errorf("backoff of %s at pace 60", d)
+			if d := n.backoff(1); d > 7*time.Second/time.Duration(pace) {
+				t.Errorf("backoff of %s at pace %v", d, pace)
+			}
 		}
 	})
 }
