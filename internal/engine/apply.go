@@ -43,11 +43,11 @@ type Pending struct {
 
 // Pending finds an earlier run of this Design that did not end; nil when there is none.
 func (w *Workspace) Pending() (*Pending, error) {
-	path, err := journal.Latest(journal.Disk{}, w.journalDir())
+	path, err := journal.Latest(w.opt.JournalFS, w.journalDir())
 	if err != nil || path == "" {
 		return nil, err
 	}
-	rep, err := journal.Load(journal.Disk{}, path)
+	rep, err := journal.Load(w.opt.JournalFS, path)
 	if err != nil {
 		return nil, fmt.Errorf("read the latest journal: %w", err)
 	}
@@ -80,7 +80,7 @@ func (w *Workspace) run(ctx context.Context, req apply.Request, opt ApplyOptions
 		}
 		return d, func() { w.closeDriver(ctx, d.Close) }, nil
 	}
-	req.Locks, req.Who, req.Dir = w.Locks(), w.who(), w.journalDir()
+	req.Locks, req.Who, req.FS, req.Dir = w.Locks(), w.who(), w.opt.JournalFS, w.journalDir()
 	req.Parallel, req.Pace, req.Events, req.Stop = opt.Parallel, w.pace(), opt.Events, opt.Stop
 	req.Seed = uint64(time.Now().UnixNano()) // only spreads waits
 	res, err := apply.Run(ctx, req)

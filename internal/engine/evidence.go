@@ -63,11 +63,11 @@ func (w *Workspace) Collect(ctx context.Context, tool string, progress func(done
 
 // lastRun adds the plan, the observation before it and the journals of the last run; without any the plan stays empty.
 func (w *Workspace) lastRun(parts *evidence.Parts) error {
-	path, err := journal.Latest(journal.Disk{}, w.journalDir())
+	path, err := journal.Latest(w.opt.JournalFS, w.journalDir())
 	if err != nil || path == "" {
 		return err
 	}
-	rep, err := journal.Load(journal.Disk{}, path)
+	rep, err := journal.Load(w.opt.JournalFS, path)
 	if err != nil {
 		return fmt.Errorf("journal %s: %w", filepath.Base(path), err)
 	}
@@ -102,7 +102,7 @@ func (w *Workspace) journals(last string) ([]evidence.Journal, error) {
 		records, _, err := journal.Read(bytes.NewReader(text))
 		var rep journal.Replay
 		if err == nil {
-			rep, err = journal.Load(journal.Disk{}, file)
+			rep, err = journal.Load(w.opt.JournalFS, file)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("journal %s: %w", filepath.Base(file), err)

@@ -151,6 +151,22 @@ func newFaultState(b *BMC, picks []faultPick) *faultState {
 	return s
 }
 
+// SetFaults replaces the faults of this BMC, written as in Options.Faults; none at all ends what goes wrong. What has struck
+// already is forgotten.
+func (b *BMC) SetFaults(list ...string) error {
+	picks, err := parseFaults(list)
+	if err != nil {
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.advance()
+	s := newFaultState(b, picks)
+	s.power = b.faults.power
+	b.faults = s
+	return nil
+}
+
 // schedule draws the moments from seed, node and fault.
 func (f *fault) schedule(b *BMC) {
 	if f.info.Lasting {
