@@ -27,7 +27,7 @@ type applyFlags struct {
 }
 
 func newApply(a *app) *cobra.Command {
-	var f applyFlags
+	f := applyFlags{workspaceFlags: workspaceFlags{warnings: counted}}
 	c := &cobra.Command{
 		Use: "apply [FILE | DIR]", GroupID: "rack", Short: "Do a plan: stage everything, reset as seldom as possible, verify",
 		Long: `Apply plans, asks, does it, and then reads everything again: it is finished when a new plan is empty. With a file of
@@ -141,7 +141,11 @@ func (a *app) ask(p plan.Plan) error {
 func (a *app) run(ctx context.Context, w *engine.Workspace, p plan.Plan, f *applyFlags, do func(engine.ApplyOptions) (engine.Applied, error)) error {
 	a.gentle.Store(true)
 	defer a.gentle.Store(false)
-	v := a.newView(w.Design, p)
+	pace := 1.0
+	if s := w.Simulated(); s != nil {
+		pace = s.Speed
+	}
+	v := a.newView(w.Design, p, pace)
 	start := time.Now()
 	got, err := do(engine.ApplyOptions{Parallel: f.parallel, Events: v.event, Stop: a.stop})
 	v.close()

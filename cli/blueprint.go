@@ -87,7 +87,7 @@ func blueprintSummary(cat catalog.Catalog, name string) string {
 }
 
 func newValidate(a *app) *cobra.Command {
-	f := workspaceFlags{warnings: true}
+	f := workspaceFlags{warnings: inFull}
 	c := &cobra.Command{
 		Use: "validate [DIR]", GroupID: "blueprint", Short: "Check a blueprint without touching anything",
 		Long: "Validate parses and resolves a blueprint and runs every check that needs no hardware. All mistakes are told at once." +
@@ -102,7 +102,7 @@ func newValidate(a *app) *cobra.Command {
 			if a.json {
 				return a.printJSON(map[string]any{"format": 1, "design": d.Digest(), "nodes": len(d.Nodes), "racks": len(d.Racks)})
 			}
-			a.printf("✓ %s %s: %s in %s, design %s\n", d.Blueprint.Name, d.Blueprint.Version, count(len(d.Nodes), "node"), count(len(d.Racks), "rack"), d.Digest().Short())
+			a.printf("✓ %s: %s in %s, design %s\n", strings.TrimSpace(d.Blueprint.Name+" "+d.Blueprint.Version), count(len(d.Nodes), "node"), count(len(d.Racks), "rack"), d.Digest().Short())
 			return nil
 		},
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -99,7 +100,7 @@ computes plan and residency result of the packed facts anew. It needs no network
 				}
 				a.printf("%s %-12s %s\n", mark, c.Name, c.Detail)
 			}
-			a.printf("verified: %s %s, design %s, %s, key %.12s\n", rep.Predicate.Blueprint, rep.Predicate.Version, rep.Predicate.Design.Short(),
+			a.printf("verified: %s, design %s, %s, key %.12s\n", strings.TrimSpace(rep.Predicate.Blueprint+" "+rep.Predicate.Version), rep.Predicate.Design.Short(),
 				count(rep.Predicate.Nodes, "node"), rep.KeyID)
 			return nil
 		},

@@ -10,7 +10,7 @@ import (
 )
 
 func newPlan(a *app) *cobra.Command {
-	var f workspaceFlags
+	f := workspaceFlags{warnings: counted}
 	var out string
 	var detailed bool
 	var only []string

@@ -60,10 +60,11 @@ func withCode(code int, err error) error { return &exit{code: code, err: err} }
 // app is what every command shares.
 type app struct {
 	Streams
-	color bool
-	tty   bool
-	width int
-	json  bool
+	color  bool
+	tty    bool
+	width  int // of the terminal, in columns; 80 elsewhere
+	height int // in lines
+	json   bool
 
 	gentle atomic.Bool   // the command finishes what is under way after the first interrupt
 	stop   chan struct{} // closed by the first interrupt
@@ -105,13 +106,13 @@ func Main(args []string, s Streams) (code int) {
 			code = exitInternal
 		}
 	}()
-	a := &app{Streams: s, width: 80, stop: make(chan struct{})}
+	a := &app{Streams: s, width: 80, height: 24, stop: make(chan struct{})}
 	defer a.listen(cancel)()
 	if f, ok := s.Out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		a.tty = true
 		a.color = os.Getenv("NO_COLOR") == ""
-		if w, _, err := term.GetSize(int(f.Fd())); err == nil && w > 0 {
-			a.width = w
+		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {
+			a.width, a.height = w, h
 		}
 	}
 	root := newRoot(a)

@@ -11,7 +11,7 @@ import (
 )
 
 func newVerify(a *app) *cobra.Command {
-	var f workspaceFlags
+	f := workspaceFlags{warnings: counted}
 	var only []string
 	c := &cobra.Command{
 		Use: "verify [DIR]", GroupID: "rack", Short: "Read everything again: finished means that a new plan is empty",

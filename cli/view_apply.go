@@ -4,26 +4,44 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/metalwright/metalwright/internal/apply"
 	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
 )
 
 // view shows a run while it lasts: one line a node on a terminal, plain lines elsewhere, events as JSON.
 type view struct {
 	a     *app
 	order []string
+	name  int // width of the longest name
+	pace  float64
 	u     map[string]int
+	steps map[string]map[step.ID]numbered // by node
 	lines map[string]string
-	said  map[string]bool // node, phase and step that were printed already, for plain lines
+	said  map[string]time.Time // when something was last printed of a node, for plain lines
 	drawn int
 }
 
-func (a *app) newView(d rack.Design, p plan.Plan) *view {
-	v := &view{a: a, u: map[string]int{}, lines: map[string]string{}, said: map[string]bool{}}
+// numbered is a step and its place in the plan of its node, from 1.
+type numbered struct {
+	step.Step
+	n, of int
+}
+
+// newView makes the view of a run. pace is how much shorter a simulator's minutes are than the planned ones; 1 for hardware.
+func (a *app) newView(d rack.Design, p plan.Plan, pace float64) *view {
+	v := &view{a: a, name: 8, pace: max(pace, 1), u: map[string]int{}, steps: map[string]map[step.ID]numbered{},
+		lines: map[string]string{}, said: map[string]time.Time{}}
 	for _, n := range p.Nodes {
 		v.order = append(v.order, n.Name)
+		v.name = min(max(v.name, utf8.RuneCountInString(n.Name)), 24)
+		v.steps[n.Name] = map[step.ID]numbered{}
+		for i, s := range n.Steps {
+			v.steps[n.Name][s.ID] = numbered{s, i + 1, len(n.Steps)}
+		}
 		if node, ok := d.Node(n.Name); ok {
 			v.u[n.Name] = node.PositionU
 		}
@@ -47,48 +65,84 @@ func (v *view) event(e apply.Event) {
 	}
 }
 
-// plain prints a line when a node comes to another step or phase.
+// stillAfter is how long a node may be silent in a pipe: a log shows that a flash of minutes is alive, not each of its polls.
+const stillAfter = 30 * time.Second
+
+// plain prints a line when a node begins or ends a step, and now and then while it waits. In a pipe nothing is cut off.
 func (v *view) plain(e apply.Event) {
-	key := e.Node + "/" + e.Phase + "/" + string(e.Step)
-	if v.said[key] || e.Phase == "look" {
+	switch e.Phase {
+	case "look", "connect", "waiting":
 		return
+	case "wait":
+		if e.Time.Sub(v.said[e.Node]) < stillAfter {
+			return
+		}
 	}
-	v.said[key] = true
-	v.a.printf("%s\n", v.line(e))
+	v.said[e.Node] = e.Time
+	v.a.printf("%s  %s\n", v.head(e), v.what(e))
 }
 
-// line is one node's state in at most 80 columns: name, slot, phase, step, percent, elapsed, remaining.
-func (v *view) line(e apply.Event) string {
-	who := e.Node
+// head is name, slot and elapsed time, in columns.
+func (v *view) head(e apply.Event) string {
+	who, slot := e.Node, ""
 	if who == "" {
 		who = "run"
 	}
-	slot := ""
 	if u := v.u[e.Node]; u > 0 {
 		slot = fmt.Sprintf("U%d", u)
 	}
-	what := e.Phase
-	if e.Kind != "" {
-		what += " " + string(e.Kind)
+	return fmt.Sprintf("  %-*s  %-3s  %s", v.name, who, slot, clock(e.Elapsed))
+}
+
+// what says which step of how many, what it changes, and how far it is.
+func (v *view) what(e apply.Event) string {
+	var parts []string
+	if s, ok := v.steps[e.Node][e.Step]; ok {
+		parts = append(parts, fmt.Sprintf("%d/%d", s.n, s.of), inWords(s.Step))
 	}
-	if e.Of > 0 && e.Index > 0 {
-		what += fmt.Sprintf(" (%d/%d)", e.Index, e.Of)
+	switch e.Phase {
+	case "act":
+		return strings.Join(parts, " ") // the note says why: the plan has told
+	case "wait":
+		parts = append(parts, "…")
+		if e.Percent >= 0 {
+			parts = append(parts, fmt.Sprintf("%d %%", e.Percent))
+		}
+	case string(apply.Done):
+		parts = append(parts, "✓ done")
+	case string(apply.Skipped):
+		parts = append(parts, "= skipped")
+	case string(apply.Degraded), string(apply.Blocked):
+		parts = append(parts, "! "+e.Phase)
+	case string(apply.Failed):
+		parts = append(parts, "✗ failed")
+	default:
+		parts = append(parts, e.Phase)
 	}
-	if e.Percent >= 0 && e.Phase == "wait" {
-		what += fmt.Sprintf(" %d %%", e.Percent)
-	}
+	text := strings.Join(parts, " ")
 	if e.Note != "" {
-		what += ": " + e.Note
+		text += ": " + e.Note
 	}
-	times := clock(e.Elapsed)
-	if e.Remaining > 0 {
-		times += " ~" + clock(e.Remaining) + " left"
+	return text
+}
+
+// inWords names a step shortly: what is made, not what it was before.
+func inWords(s step.Step) string {
+	switch s.Kind {
+	case step.Firmware:
+		return fmt.Sprintf("firmware %s %s", s.Args.Component, word(s.Want["version"]))
+	case step.BIOS:
+		return count(len(s.Want), "BIOS setting")
+	case step.BootOrder:
+		return "boot order"
+	case step.Volume:
+		if gone, ok := s.Want["exists"].(bool); !ok || gone {
+			return "volume " + word(s.Want["name"])
+		}
+	case step.Reset:
+		return className(s.Activation)
 	}
-	room := v.a.width - 12 - 5 - len(times) - 3
-	if r := []rune(what); len(r) > room && room > 10 {
-		what = string(r[:room-1]) + "…"
-	}
-	return strings.TrimRight(fmt.Sprintf("  %-11s %-4s %-*s %s", who, slot, max(room, 20), what, times), " ")
+	return strings.TrimLeft(describe(s)[0], "~+- ")
 }
 
 func clock(d time.Duration) string {
@@ -96,37 +150,70 @@ func clock(d time.Duration) string {
 	return fmt.Sprintf("%02d:%02d", s/60, s%60)
 }
 
-// live redraws the block of node lines at the bottom; what has ended scrolls away above.
-func (v *view) live(e apply.Event) {
-	v.erase()
-	line := v.line(e)
-	switch e.Phase {
-	case "done", "skipped", "blocked", "failed":
-		delete(v.lines, e.Node)
-		v.a.printf("%s\n", line)
-	case "stop":
-		v.a.printf("%s\n", line)
-	default:
-		v.lines[e.Node] = line
+// line is one node's state in the width of the terminal: name, slot, elapsed, step, progress, remaining.
+func (v *view) line(e apply.Event) string {
+	head, what, left := v.head(e), v.what(e), ""
+	if e.Remaining > 0 {
+		left = "~" + clock(time.Duration(float64(e.Remaining)/v.pace)) + " left"
 	}
-	v.drawn = 0
-	for _, name := range v.order {
-		if l, ok := v.lines[name]; ok {
-			v.a.printf("%s\n", l)
-			v.drawn++
-		}
+	room := v.a.columns() - utf8.RuneCountInString(head) - len(left) - 4
+	if r := []rune(what); len(r) > room {
+		what = string(r[:room-1]) + "…"
 	}
+	return strings.TrimRight(fmt.Sprintf("%s  %-*s  %s", head, room, what, left), " ")
 }
 
-func (v *view) erase() {
+// live redraws the block of node lines at the bottom; what has ended scrolls away above.
+func (v *view) live(e apply.Event) {
+	var b strings.Builder // one write a frame: a terminal shows no half of it
+	v.erase(&b)
+	switch {
+	case e.Phase == "stop":
+		fmt.Fprintln(&b, v.line(e))
+	case e.Step == "" && ended(e.Phase):
+		delete(v.lines, e.Node)
+		fmt.Fprintln(&b, v.line(e))
+	case e.Node != "":
+		v.lines[e.Node] = v.line(e)
+	}
+	// A block that is higher than the screen could not be erased: the lines that do not fit are only counted.
+	room, more := max(v.a.height-2, 1), 0
+	for _, name := range v.order {
+		l, ok := v.lines[name]
+		switch {
+		case ok && v.drawn < room:
+			fmt.Fprintln(&b, l)
+			v.drawn++
+		case ok:
+			more++
+		}
+	}
+	if more > 0 {
+		fmt.Fprintf(&b, "  … %s more\n", count(more, "node"))
+		v.drawn++
+	}
+	v.a.printf("%s", b.String())
+}
+
+func ended(phase string) bool {
+	switch apply.Word(phase) {
+	case apply.Done, apply.Skipped, apply.Degraded, apply.Blocked, apply.Failed:
+		return true
+	}
+	return false
+}
+
+func (v *view) erase(b *strings.Builder) {
 	if v.drawn > 0 {
-		v.a.printf("\x1b[%dA\x1b[J", v.drawn)
+		fmt.Fprintf(b, "\x1b[%dA\x1b[J", v.drawn)
 		v.drawn = 0
 	}
 }
 
 func (v *view) close() {
 	if v.a.tty && !v.a.json {
-		v.erase()
+		var b strings.Builder
+		v.erase(&b)
+		v.a.printf("%s", b.String())
 	}
 }

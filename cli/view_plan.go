@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/metalwright/metalwright/internal/diag"
 	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/step"
@@ -13,44 +14,99 @@ import (
 
 // showPlan writes a plan for a person: per node what changes, in the order of its activations, and what is not in the plan.
 func (a *app) showPlan(d rack.Design, p plan.Plan) {
-	for _, n := range p.Nodes {
-		a.showNodePlan(d, n)
+	for _, alike := range groups(p.Nodes) {
+		a.showNodePlan(d, alike)
 	}
-	a.showNotes("needs hands", "!", p.Report.Waiting)
-	a.showNotes("blocked", "✗", p.Report.Blocked)
-	a.showNotes("could not be read", "?", p.Report.Unreadable)
+	a.showReport(p)
 	a.showNotes("not planned by this version", "-", p.Report.NotPlanned)
 	a.showNotes("warning", "!", p.Report.Warnings)
-	a.printf("report: %s\n", reportLine(d, p))
-	if p.Empty() {
+	a.wrap("", "report: "+reportLine(d, p))
+	switch {
+	case p.Empty() && p.Report.Clean():
 		a.printf("plan %s  nothing to do: the rack is as the design says\n", p.Digest.Short())
 		return
+	case p.Empty():
+		a.printf("plan %s  nothing can be done while the report is not clean\n", p.Digest.Short())
+		return
 	}
-	var steps, est int
+	var steps int
 	var bytes int64
 	resets := map[string]int{}
 	for _, n := range p.Nodes {
 		steps += len(n.Steps)
 		bytes += n.Bytes
-		est = max(est, n.EstimatedS)
 		for c, k := range n.Resets {
 			resets[c] += k
 		}
 	}
-	var waves []string
-	for _, w := range p.Waves {
-		waves = append(waves, fmt.Sprint(len(w.Nodes)))
-	}
-	a.printf("plan %s  %s, %s, %s, waves: %s, ~%s a node at most, %s pushed\n", p.Digest.Short(), count(len(p.Nodes), "node"),
-		count(steps, "step"), resetWords(resets), strings.Join(waves, " + "), minutes(est), size(bytes))
+	a.printf("plan %s  %s, %s, %s\n", p.Digest.Short(), count(len(p.Nodes), "node"), count(steps, "step"), resetWords(resets))
+	a.printf("  %s, ~%s, %s pushed\n", waves(p), minutes(duration(p)), size(bytes))
 }
 
-func (a *app) showNodePlan(d rack.Design, n plan.NodePlan) {
-	where := ""
-	if node, ok := d.Node(n.Name); ok {
-		where = fmt.Sprintf("  %s at %s U%d", strings.TrimPrefix(node.Hardware, "server."), lastLabel(node.Rack), node.PositionU)
+// waves says how many nodes change one after the other: "waves of 1 + 3 nodes".
+func waves(p plan.Plan) string {
+	var sizes []string
+	for _, w := range p.Waves {
+		sizes = append(sizes, fmt.Sprint(len(w.Nodes)))
 	}
-	a.printf("%s%s   %s, ~%s\n", a.bold(n.Name), where, resetWords(n.Resets), minutes(n.EstimatedS))
+	if len(sizes) == 1 {
+		return "one wave"
+	}
+	return "waves of " + strings.Join(sizes, " + ") + " nodes"
+}
+
+// duration is that of the waves, one after the other, in seconds: of each its longest node, as often as not all go at once.
+func duration(p plan.Plan) int {
+	est := map[string]int{}
+	for _, n := range p.Nodes {
+		est[n.Name] = n.EstimatedS
+	}
+	total := 0
+	for _, w := range p.Waves {
+		longest, rounds := 0, 1
+		for _, name := range w.Nodes {
+			longest = max(longest, est[name])
+		}
+		if w.MaxParallel > 0 {
+			rounds = (len(w.Nodes) + w.MaxParallel - 1) / w.MaxParallel
+		}
+		total += longest * rounds
+	}
+	return total
+}
+
+// groups puts nodes together whose plans read the same, in the order of the plan.
+func groups(nodes []plan.NodePlan) [][]plan.NodePlan {
+	var out [][]plan.NodePlan
+	at := map[string]int{}
+	for _, n := range nodes {
+		var b strings.Builder
+		fmt.Fprintln(&b, n.Resets, n.EstimatedS, n.NaiveResets, n.NotMerged)
+		for _, s := range n.Steps {
+			fmt.Fprintln(&b, s.Activation, len(s.Activates), describe(s), s.Origin.Short())
+		}
+		key := b.String()
+		i, ok := at[key]
+		if !ok {
+			i = len(out)
+			at[key] = i
+			out = append(out, nil)
+		}
+		out[i] = append(out[i], n)
+	}
+	return out
+}
+
+// showNodePlan writes the plan of nodes that are alike: a head for each, and once what changes.
+func (a *app) showNodePlan(d rack.Design, alike []plan.NodePlan) {
+	name, where := 0, 0
+	for _, n := range alike {
+		name, where = max(name, len(n.Name)), max(where, len(place(d, n.Name)))
+	}
+	for _, n := range alike {
+		a.printf("%s  %-*s  %s, ~%s\n", a.bold(fmt.Sprintf("%-*s", name, n.Name)), where, place(d, n.Name), resetWords(n.Resets), minutes(n.EstimatedS))
+	}
+	n := alike[0]
 	byID := map[step.ID]step.Step{}
 	activated := map[step.ID]bool{}
 	for _, s := range n.Steps {
@@ -62,7 +118,7 @@ func (a *app) showNodePlan(d rack.Design, n plan.NodePlan) {
 	for _, s := range n.Steps {
 		switch {
 		case s.Kind == step.Reset || len(s.Activates) > 0:
-			head := strings.ReplaceAll(s.Activation.String(), "_", " ")
+			head := className(s.Activation)
 			if s.Kind != step.Reset {
 				head = describe(s)[0]
 			}
@@ -75,23 +131,37 @@ func (a *app) showNodePlan(d rack.Design, n plan.NodePlan) {
 		}
 	}
 	if len(n.NotMerged) == 0 {
-		a.printf("  not merged: none           one reset per change would be %d\n", n.NaiveResets)
+		a.printf("  one reset per change would be %d; everything is merged\n", n.NaiveResets)
 	} else {
 		a.printf("  one reset per change would be %d; not merged:\n", n.NaiveResets)
 		for _, why := range n.NotMerged {
-			a.printf("    %s\n", why)
+			a.wrap("    ", why)
 		}
 	}
 	a.printf("\n")
 }
 
+// place says what a node is and where it stands: "dell_r750 at lab U1".
+func place(d rack.Design, name string) string {
+	node, ok := d.Node(name)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("%s at %s U%d", strings.TrimPrefix(node.Hardware, "server."), lastLabel(node.Rack), node.PositionU)
+}
+
+// className gives the words of a reset class: "host reset", "BMC reset".
+func className(c step.Activation) string {
+	return strings.ReplaceAll(strings.Replace(c.String(), "bmc", "BMC", 1), "_", " ")
+}
+
 func (a *app) showStep(indent string, s step.Step) {
 	for i, line := range describe(s) {
-		at := ""
-		if i == 0 && !s.Origin.IsZero() {
-			at = s.Origin.Short()
+		origin := s.Origin
+		if i > 0 {
+			origin = diag.Origin{}
 		}
-		a.printf("%s\n", strings.TrimRight(fmt.Sprintf("%s%-58s %s", indent, line, at), " "))
+		a.fact(indent, line, origin)
 	}
 }
 
@@ -116,7 +186,7 @@ func describe(s step.Step) []string {
 		} else if l, ok := s.Want["drives"].([]string); ok {
 			n = len(l)
 		}
-		return []string{fmt.Sprintf("+ volume %v  %v of %s", word(s.Want["name"]), word(s.Want["raid_type"]), count(n, "drive"))}
+		return []string{fmt.Sprintf("+ volume %v, %v of %s", word(s.Want["name"]), word(s.Want["raid_type"]), count(n, "drive"))}
 	case step.Power:
 		return []string{fmt.Sprintf("~ power %v -> %v", word(s.Expect["power_state"]), word(s.Want["power_state"]))}
 	case step.BootOrder:
@@ -126,7 +196,7 @@ func describe(s step.Step) []string {
 	case step.Media:
 		return []string{fmt.Sprintf("+ media %v", word(s.Want["image"]))}
 	case step.Reset:
-		return []string{"~ " + strings.ReplaceAll(s.Activation.String(), "_", " ")}
+		return []string{"~ " + className(s.Activation)}
 	}
 	return []string{"~ " + string(s.Kind)}
 }
@@ -152,24 +222,40 @@ func word(v any) string {
 	return fmt.Sprint(v)
 }
 
+// showNotes writes the notes of one kind; those that say the same of several elements stand together.
 func (a *app) showNotes(kind, mark string, notes []plan.Note) {
+	type note struct{ summary, rule, detail, at string }
+	var order []note
+	who := map[note][]string{}
+	origin := map[note]diag.Origin{}
 	for _, n := range notes {
-		who := n.Node
-		if who == "" {
-			who = string(n.Address)
+		key := note{n.Summary, n.Rule, n.Detail, n.Origin.Short()}
+		if len(who[key]) == 0 {
+			order = append(order, key)
+			origin[key] = n.Origin
 		}
-		at := ""
-		if !n.Origin.IsZero() {
-			at = "  " + n.Origin.Short()
+		name := n.Node
+		if name == "" {
+			name = string(n.Address)
 		}
-		rule := ""
-		if n.Rule != "" {
-			rule = " (" + n.Rule + ")"
+		who[key] = append(who[key], name)
+	}
+	for _, n := range order {
+		text := fmt.Sprintf("%s: %s", kind, n.summary)
+		if strings.EqualFold(kind, n.summary) {
+			text = kind
 		}
-		a.printf("%s  %s %s: %s%s%s\n", who, mark, kind, n.Summary, rule, at)
-		if n.Detail != "" {
-			a.printf("    %s\n", n.Detail)
+		if n.rule != "" && !strings.HasPrefix(n.rule, "not_planned.") { // that is no rule to waive
+			text += " (" + n.rule + ")"
 		}
+		names := who[n]
+		if len(names) == 1 {
+			a.fact("", fmt.Sprintf("%s  %s %s", names[0], mark, text), origin[n])
+		} else {
+			a.fact("", fmt.Sprintf("%d alike  %s %s", len(names), mark, text), origin[n])
+			a.wrap("    ", strings.Join(names, ", "))
+		}
+		a.wrap("    ", n.detail)
 	}
 	if len(notes) > 0 {
 		a.printf("\n")
@@ -209,7 +295,7 @@ func resetWords(resets map[string]int) string {
 	var out []string
 	for _, c := range []step.Activation{step.ACCycle, step.AuxCycle, step.HostPowerCycle, step.HostReset, step.BMCReset} {
 		if n := resets[c.String()]; n > 0 {
-			out = append(out, count(n, strings.ReplaceAll(strings.Replace(c.String(), "bmc", "BMC", 1), "_", " ")))
+			out = append(out, count(n, className(c)))
 		}
 	}
 	if len(out) == 0 {
