@@ -195,3 +195,23 @@ func TestAddresses(t *testing.T) {
 		t.Errorf("diagnostics at %s: %v", got, diags)
 	}
 }
+
+// TestWriteJSON writes what encoding/json would, piece by piece.
+func TestWriteJSON(t *testing.T) {
+	o := rack.Observation{Format: 1, Taken: time.Unix(9, 0).UTC(), Devices: []rack.Device{{Address: "a", Firmware: []rack.Firmware{{ID: "<x>"}}}, {Address: "b"}},
+		Gaps: []rack.Gap{{Address: "a", Path: "/p", Reason: "r"}}}
+	for range 2 {
+		want, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var b strings.Builder
+		if err := survey.WriteJSON(&b, o); err != nil {
+			t.Fatal(err)
+		}
+		if b.String() != string(want)+"\n" {
+			t.Errorf("got  %s\nwant %s", b.String(), want)
+		}
+		o.Devices, o.Gaps = []rack.Device{}, []rack.Gap{}
+	}
+}
