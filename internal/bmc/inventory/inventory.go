@@ -48,8 +48,9 @@ type Options struct {
 	OnProgress func(done string)
 }
 
-// Read reads one BMC. The error is for a BMC of which nothing can be said: its service root cannot be read. Everything else
-// that fails is a gap; gaps carry no address, which is the caller's to set. The same BMC gives the same bytes.
+// Read reads one BMC. The error is for a BMC of which nothing can be said: its service root cannot be read, or it lets nobody
+// in. Everything else that fails is a gap; gaps carry no address, which is the caller's to set. The same BMC gives the same
+// bytes.
 func Read(ctx context.Context, src Source, opt Options) (rack.Device, []rack.Gap, error) {
 	root, err := src.Root(ctx)
 	if err != nil {
@@ -57,21 +58,23 @@ func Read(ctx context.Context, src Source, opt Options) (rack.Device, []rack.Gap
 	}
 	if s, ok := src.(Speculator); ok {
 		sctx, settled := s.Speculate(ctx)
-		d, gaps := readOnce(sctx, src, root.Obj, opt)
-		if settled() {
-			return d, gaps, nil
+		d, gaps, err := readOnce(sctx, src, root.Obj, opt)
+		if settled() || err != nil {
+			return d, gaps, err
 		}
 	}
-	d, gaps := readOnce(ctx, src, root.Obj, opt)
-	return d, gaps, nil
+	return readOnce(ctx, src, root.Obj, opt)
 }
 
-func readOnce(ctx context.Context, src Source, root redfish.Object, opt Options) (rack.Device, []rack.Gap) {
+func readOnce(ctx context.Context, src Source, root redfish.Object, opt Options) (rack.Device, []rack.Gap, error) {
 	r := &reader{src: src, opt: opt, root: root, cache: map[string]*entry{}, lists: map[string]*listEntry{},
 		gaps: map[string]string{}, systemsRead: make(chan struct{})}
 	r.deep, _ = src.(Deeper)
 	d := r.device(ctx)
-	return d, r.sortedGaps()
+	if isLoginRefused(r.fatal) && len(d.Systems)+len(d.Chassis) == 0 {
+		return rack.Device{}, nil, r.fatal
+	}
+	return d, r.sortedGaps(), nil
 }
 
 // reader is one reading of one BMC.
