@@ -154,6 +154,8 @@ func (e *Error) advice() string {
 		return "The BMC wants its password changed before anything else; change it, then run again."
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
 		return "Check the account and its privileges on the BMC."
+	case e.Class() == step.Transient:
+		return "The BMC is busy or restarting; try again in a few minutes. If it stays so, restart the BMC."
 	}
 	return ""
 }
