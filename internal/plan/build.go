@@ -183,7 +183,8 @@ func (n *nodeBuild) seen() bool {
 	sys, ok := n.dev.Host()
 	if !ok {
 		n.unreadable("node.host", "No host system seen",
-			"The BMC answered, and shows no system that can be reset and booted."+because(n.gaps), n.node.Origin)
+			"The BMC answered, and shows no system that can be reset and booted."+because(n.gaps)+
+				" It may still be starting: plan again in a few minutes. If it stays so, look at the BMC itself.", n.node.Origin)
 		return false
 	}
 	n.sys = sys

@@ -148,7 +148,7 @@ func because(gaps []rack.Gap) string {
 			parts = append(parts, fmt.Sprintf("and %d more", len(gaps)-3))
 			break
 		}
-		parts = append(parts, strings.TrimSpace(g.Path+": "+g.Reason))
+		parts = append(parts, strings.TrimSuffix(strings.TrimSpace(g.Path+": "+g.Reason), "."))
 	}
 	if len(parts) == 0 {
 		return ""
