@@ -74,7 +74,12 @@ func readOnce(ctx context.Context, src Source, root redfish.Object, opt Options)
 	if isLoginRefused(r.fatal) && len(d.Systems)+len(d.Chassis) == 0 {
 		return rack.Device{}, nil, r.fatal
 	}
-	return d, r.sortedGaps(), nil
+	gaps := r.sortedGaps()
+	if len(gaps)+len(d.Systems)+len(d.Chassis)+len(d.Firmware)+len(d.Power)+len(d.LeakDetectors) == 0 {
+		gaps = append(gaps, rack.Gap{Path: "/redfish/v1/", Reason: "the BMC answers and tells nothing: no system, no chassis, no firmware. " +
+			"It may still be starting; try again in a few minutes. If it stays so, restart the BMC."})
+	}
+	return d, gaps, nil
 }
 
 // reader is one reading of one BMC.
