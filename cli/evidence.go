@@ -13,7 +13,8 @@ import (
 )
 
 func newEvidence(a *app) *cobra.Command {
-	c := &cobra.Command{Use: "evidence", GroupID: "record", Short: "Sign what was wanted, decided, done and seen; verify such a pack offline"}
+	c := &cobra.Command{Use: "evidence", GroupID: "record", Short: "Sign what was wanted, done and seen; verify it offline",
+		Long: "Evidence makes and checks signed packs over what was wanted, decided, done and seen."}
 	c.AddCommand(newEvidenceCollect(a), newEvidenceVerify(a))
 	return c
 }

@@ -137,7 +137,7 @@ func newSurvey(a *app) *cobra.Command {
 		Long: `Survey reads BMCs and changes nothing. What could not be read is a gap with its path and reason; the exit code is 0 only when there is
 none. Without --bmc it reads the nodes of the blueprint. --trust-new accepts and records an unknown certificate and refuses a
 changed one; --pin names the one to expect.` + codes(exitDone, exitError, exitStopped, exitInterrupted),
-		Example: "  metalwright survey lab\n  metalwright survey --bmc https://10.20.8.11 --username admin --password-env BMC_PASSWORD --trust-new --json",
+		Example: "  metalwright survey lab\n  metalwright survey --bmc https://10.20.8.11 --trust-new --json \\\n    --username admin --password-env BMC_PASSWORD",
 		RunE: func(c *cobra.Command, args []string) error {
 			o, d, err := a.survey(c.Context(), &f, &l, args)
 			if err != nil {
@@ -195,7 +195,7 @@ func newBind(a *app) *cobra.Command {
 		Long: `Bind finds the BMC of each node by serial number, MAC address or URL, from arguments or a CSV file (columns node, serial, mac, url, pin,
 system, username, credential). It shows fingerprint and serial of every certificate and asks before any password is sent to it;
 --confirm FINGERPRINT answers beforehand. What is confirmed once is pinned in site.bind.hcl.` + codes(exitDone, exitError, exitStopped),
-		Example: "  metalwright bind a01-n1=S515001 --bmc 10.20.8.11 --bmc 10.20.8.12 --username admin --password-env BMC_PASSWORD\n  metalwright bind -C lab --csv bmcs.csv --username admin --password-env BMC_PASSWORD",
+		Example: "  metalwright bind a01-n1=S515001 --bmc 10.20.8.11 \\\n    --username admin --password-env BMC_PASSWORD\n  metalwright bind -C lab --csv bmcs.csv \\\n    --username admin --password-env BMC_PASSWORD",
 		RunE: func(c *cobra.Command, args []string) error {
 			w, err := a.load(&f, nil)
 			if err != nil {

@@ -89,7 +89,7 @@ func (a *app) showJournal(file string) error {
 func newJournalVerify(a *app) *cobra.Command {
 	dir := "."
 	c := &cobra.Command{
-		Use: "verify [DIR | FILE]", Short: "Check the hash chain of every journal, and that every outcome has its intent", Args: cobra.MaximumNArgs(1),
+		Use: "verify [DIR | FILE]", Short: "Check the hash chain, and that every outcome has its intent", Args: cobra.MaximumNArgs(1),
 		Long: "Verify names the first line of each journal that is not as it was written." + codes(exitDone, exitError),
 		RunE: func(_ *cobra.Command, args []string) error {
 			files, err := journals(dir, args)

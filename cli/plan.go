@@ -15,7 +15,7 @@ func newPlan(a *app) *cobra.Command {
 	var detailed bool
 	var only []string
 	c := &cobra.Command{
-		Use: "plan [DIR]", GroupID: "rack", Short: "Show what would change, how often what is reset, how long it takes, what needs hands",
+		Use: "plan [DIR]", GroupID: "rack", Short: "Show what would change, with resets, minutes and needs of hands",
 		Long: `Plan reads every node and shows what would have to change so that the rack is as the blueprint says. It changes nothing.
 With -out the plan is kept; metalwright apply FILE does exactly that plan, or refuses when a device has moved meanwhile.` +
 			codes(exitDone, exitError, exitChanges, exitStopped, exitInterrupted) + "\n\nCode 2 is returned only with --detailed-exitcode.",

@@ -155,7 +155,9 @@ func newRoot(a *app) *cobra.Command {
 		Use:   "metalwright",
 		Short: "Infrastructure as code for AI factories",
 		Long: `Metalwright turns HCL blueprints into bare-metal GPU racks that work, inside the jurisdiction they must stay in.
-It plans before it touches hardware, brings a rack up with the fewest resets, and signs the evidence.`,
+It plans before it touches hardware, brings a rack up with the fewest resets, and signs the evidence.` +
+			codes(exitDone, exitError, exitChanges, exitStopped, exitMoved, exitInternal, exitInterrupted) +
+			"\n\nEach command's help says which of them it can end with.",
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
@@ -171,7 +173,50 @@ It plans before it touches hardware, brings a rack up with the fewest resets, an
 	for _, c := range commands(a) {
 		root.AddCommand(c)
 	}
+	root.SetUsageTemplate(strings.NewReplacer(".FlagUsages", ".FlagUsagesWrapped 80", " for more information about a command", " for more").
+		Replace(root.UsageTemplate()))
+	finishHelp(root)
 	return root
+}
+
+// finishHelp brings help to 80 columns, and makes a group of commands refuse a word that is none of them.
+func finishHelp(c *cobra.Command) {
+	if c.Long == "" {
+		c.Long = c.Short + "."
+	}
+	if !strings.Contains(c.Long, "Exit codes:") {
+		c.Long += codes(exitDone, exitError)
+	}
+	c.Long = reflow(c.Long, 80)
+	if c.HasParent() && c.HasSubCommands() {
+		c.Args = cobra.ArbitraryArgs
+		c.RunE = func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return c.Help()
+			}
+			var names []string
+			for _, s := range c.Commands() {
+				names = append(names, s.Name())
+			}
+			return fmt.Errorf("unknown command %q for %q; it has %s.%s", args[0], c.CommandPath(), strings.Join(names, ", "), diag.DidYouMean(args[0], names))
+		}
+	}
+	for _, s := range c.Commands() {
+		finishHelp(s)
+	}
+}
+
+// reflow wraps the paragraphs of a text; lines that begin with a space stay as they are.
+func reflow(text string, width int) string {
+	var out []string
+	for _, par := range strings.Split(text, "\n\n") {
+		if strings.Contains(par, "\n ") {
+			out = append(out, par)
+			continue
+		}
+		out = append(out, strings.Join(wrapped(par, width), "\n"))
+	}
+	return strings.Join(out, "\n\n")
 }
 
 // say writes one line of conversation: lower case, no final period.

@@ -184,7 +184,7 @@ func newSimFaults(a *app) *cobra.Command {
 func newSimLedger(a *app) *cobra.Command {
 	var f workspaceFlags
 	c := &cobra.Command{
-		Use: "ledger [DIR]", Short: "What the simulated BMCs have counted: requests, sessions, resets, flashes", Args: cobra.MaximumNArgs(1),
+		Use: "ledger [DIR]", Short: "What simulated BMCs counted: requests, sessions, resets, flashes", Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := a.simulated(&f, args)
 			if err != nil {
@@ -217,7 +217,7 @@ func newSimPoke(a *app) *cobra.Command {
 	var power, drop string
 	c := &cobra.Command{
 		Use:     "poke DIR NODE",
-		Short:   "Change a simulated node behind everybody's back, to see drift found",
+		Short:   "Change a simulated node behind everybody's back",
 		Example: "  metalwright sim poke lab dell --bios SriovGlobalEnable=Disabled",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {

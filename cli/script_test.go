@@ -1,0 +1,125 @@
+package cli_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/metalwright/metalwright/cli"
+)
+
+var update = flag.Bool("update", false, "write golden output and generated documents back")
+
+// TestMain lets the test binary stand in for the command: a script that says metalwright runs this very process' code.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"metalwright": func() {
+			os.Exit(cli.Main(os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+		},
+	})
+}
+
+// TestScript runs the scripts, one a subject. go test ./cli -run TestScript -update writes what cmp compares back into them.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Setup: func(e *testscript.Env) error {
+			e.Setenv("HOME", e.WorkDir)
+			e.Setenv("USER", "tester")
+			e.Setenv("TREES", trees())
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			if cond == "trees" {
+				return haveTrees(t), nil
+			}
+			return false, fmt.Errorf("unknown condition %q", cond)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"await":    await,
+			"flip":     flip,
+			"jsonrows": jsonRows,
+		},
+	})
+}
+
+// trees is where recorded trees of real devices stand beside the checkout.
+func trees() string {
+	dir, err := filepath.Abs("../../shared/redfish")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}
+
+func haveTrees(t *testing.T) bool {
+	if _, err := os.Stat(trees()); err == nil {
+		return true
+	}
+	if os.Getenv("METALWRIGHT_LAB") == "require" {
+		t.Errorf("recorded trees are absent: looked for %s", trees())
+	}
+	return false
+}
+
+// await FILE TEXT waits until a file that a background process writes holds a text. What is awaited is an event, so it looks
+// again at once, and ends when the script's time is over.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: await FILE TEXT")
+	}
+	name := ts.MkAbs(args[0])
+	for range 200 {
+		text, err := os.ReadFile(name)
+		if err == nil && strings.Contains(string(text), args[1]) {
+			return
+		}
+		_ = ts.Exec("metalwright", "version") // takes as long as a process takes
+	}
+	ts.Fatalf("%s never held %q", args[0], args[1])
+}
+
+// flip FILE TEXT changes one byte of a file: the last one of the first occurrence of a text.
+func flip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip FILE TEXT")
+	}
+	name := ts.MkAbs(args[0])
+	data, err := os.ReadFile(name)
+	ts.Check(err)
+	i := bytes.Index(data, []byte(args[1]))
+	if i < 0 {
+		ts.Fatalf("%s does not hold %q", args[0], args[1])
+	}
+	data[i+len(args[1])-1] ^= 1
+	ts.Check(os.WriteFile(name, data, 0o600))
+}
+
+// jsonRows FILE... demands that each line of a file (or of stdout) is one JSON object with format 1.
+func jsonRows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: jsonrows FILE")
+	}
+	for i, line := range strings.Split(strings.TrimSpace(ts.ReadFile(args[0])), "\n") {
+		var row struct {
+			Format int    `json:"format"`
+			Event  string `json:"event"`
+		}
+		if err := json.Unmarshal([]byte(line), &row); err != nil {
+			ts.Fatalf("%s:%d: %v", args[0], i+1, err)
+		}
+		if row.Format != 1 || row.Event == "" {
+			ts.Fatalf("%s:%d: no format 1 or no event: %s", args[0], i+1, line)
+		}
+	}
+}
