@@ -119,10 +119,20 @@ func (a *app) decide(ctx context.Context, w *engine.Workspace, f *applyFlags, fi
 		}
 		return p, o, step.Fail(step.HasMoved, fmt.Errorf("a device is no longer as plan %s expects", want.Plan.Digest.Short()), "Plan again.")
 	}
-	if !a.json {
-		a.showPlan(w.Design, p)
+	if a.json {
+		return p, o, a.planEvent(p)
 	}
+	a.showPlan(w.Design, p)
 	return p, o, nil
+}
+
+// planEvent is the first line of what --json prints of a run.
+func (a *app) planEvent(p plan.Plan) error {
+	return a.event(struct {
+		Format int       `json:"format"`
+		Event  string    `json:"event"`
+		Plan   plan.Plan `json:"plan"`
+	}{1, "plan", p})
 }
 
 func (a *app) ask(p plan.Plan) error {

@@ -36,7 +36,7 @@ func (a *app) destroy(ctx context.Context, w *engine.Workspace, f *applyFlags) e
 		return err
 	}
 	if a.json {
-		if err := a.printJSON(p); err != nil {
+		if err := a.planEvent(p); err != nil {
 			return err
 		}
 	} else {

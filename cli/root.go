@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -116,12 +117,32 @@ func Main(args []string, s Streams) (code int) {
 		}
 	}
 	root := newRoot(a)
-	root.SetArgs(args)
+	root.SetArgs(twoDashes(root, args))
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
 	err := root.ExecuteContext(ctx)
 	return a.finish(ctx, err)
+}
+
+// twoDashes lets long flags be written with one dash, as Terraform's are: -out FILE.
+func twoDashes(root *cobra.Command, args []string) []string {
+	out := slices.Clone(args)
+	for i, arg := range out {
+		if arg == "--" {
+			break
+		}
+		name, _, _ := strings.Cut(strings.TrimPrefix(arg, "-"), "=")
+		if strings.HasPrefix(arg, "-") && len(name) > 1 && hasFlag(root, name) {
+			out[i] = "-" + arg
+		}
+	}
+	return out
+}
+
+func hasFlag(c *cobra.Command, name string) bool {
+	return c.Flags().Lookup(name) != nil || c.PersistentFlags().Lookup(name) != nil ||
+		slices.ContainsFunc(c.Commands(), func(s *cobra.Command) bool { return hasFlag(s, name) })
 }
 
 // finish prints err once and gives its exit code.

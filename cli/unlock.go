@@ -12,7 +12,7 @@ func newUnlock(a *app) *cobra.Command {
 	var f workspaceFlags
 	var reason string
 	c := &cobra.Command{
-		Use: "unlock [LEASE]", GroupID: "record", Short: "Show who holds the rack, or break the lease of a holder that is gone",
+		Use: "unlock [LEASE]", GroupID: "record", Short: "Show who holds the rack, or break a lease",
 		Long: `Without an argument unlock lists the leases. With one (node/NAME, or NAME) and --reason it breaks that lease: the holder stops before
 its next side effect, and the reason is in the journal of the next run.` + codes(exitDone, exitError),
 		Example: "  metalwright unlock\n  metalwright unlock a01-n3 --reason \"laptop of the night shift is dead\"",
