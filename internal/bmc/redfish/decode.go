@@ -13,7 +13,10 @@ import (
 
 // maxShared is up to which length a text is kept once per answer: in an expanded collection every member repeats the same
 // keys and most of the same words.
-const maxShared = 64
+const (
+	maxShared    = 64
+	sharedPlaces = 256 // a text goes to one place by its looks; what else went there before is forgotten
+)
 
 var (
 	errTooDeep = fmt.Errorf("nested more than %d deep", maxDepth)
@@ -24,7 +27,7 @@ var (
 // decodeObject reads one JSON object (RFC 8259): numbers kept as text, depth bounded, nothing after it but space. It gives
 // what encoding/json gives with UseNumber, in a third of the time: decoding is most of what a survey of many BMCs costs.
 func decodeObject(b []byte) (Object, error) {
-	d := decoder{b: bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), shared: map[string]any{}}
+	d := decoder{b: bytes.TrimPrefix(b, []byte("\xef\xbb\xbf"))}
 	c := d.space()
 	if c != '{' {
 		if c == 0 {
@@ -50,7 +53,16 @@ type decoder struct {
 	b      []byte
 	i      int
 	depth  int
-	shared map[string]any // short texts, each boxed once
+	pairs  []pair // members of the objects that are open: a map is made when its size is known
+	shared [sharedPlaces]struct {
+		text  string
+		boxed any
+	}
+}
+
+type pair struct {
+	key   string
+	value any
 }
 
 // space skips space and gives the next byte without taking it; 0 at the end.
@@ -116,11 +128,11 @@ func (d *decoder) object() (Object, error) {
 	if err := d.enter(); err != nil {
 		return nil, err
 	}
-	o := Object{}
+	open := len(d.pairs)
 	if d.space() == '}' {
 		d.i++
 		d.depth--
-		return o, nil
+		return Object{}, nil
 	}
 	for {
 		if d.space() != '"' {
@@ -138,13 +150,18 @@ func (d *decoder) object() (Object, error) {
 		if err != nil {
 			return nil, err
 		}
-		o[k.(string)] = v
+		d.pairs = append(d.pairs, pair{k.(string), v})
 		switch d.space() {
 		case ',':
 			d.i++
 		case '}':
 			d.i++
 			d.depth--
+			o := make(Object, len(d.pairs)-open)
+			for _, p := range d.pairs[open:] {
+				o[p.key] = p.value
+			}
+			d.pairs = d.pairs[:open]
 			return o, nil
 		default:
 			return nil, d.bad()
@@ -239,16 +256,17 @@ func (d *decoder) text() (any, error) {
 }
 
 func (d *decoder) share(raw []byte) any {
-	if len(raw) > maxShared {
+	n := len(raw)
+	if n == 0 || n > maxShared {
 		return string(raw)
 	}
-	if v, ok := d.shared[string(raw)]; ok {
-		return v
+	at := &d.shared[(n*31+int(raw[0])+int(raw[n-1])*7+int(raw[n/2])*67+int(raw[n/4])*131)%sharedPlaces]
+	if at.text == string(raw) {
+		return at.boxed
 	}
-	s := string(raw)
-	var v any = s
-	d.shared[s] = v
-	return v
+	at.text = string(raw)
+	at.boxed = at.text
+	return at.boxed
 }
 
 // hardText takes a string with escapes or bytes beyond ASCII; bytes that are no UTF-8 become U+FFFD.
