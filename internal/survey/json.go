@@ -2,6 +2,7 @@ package survey
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,45 +10,60 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// WriteJSON writes an observation as one JSON object and a newline, the same bytes as encoding/json, one device at a time: of
-// a thousand devices the text as a whole is larger than everything else in memory.
+const indent = "  "
+
+// WriteJSON writes an observation as indented JSON and a newline: the bytes of json.MarshalIndent(o, "", "  "), one device at a
+// time. The text of a thousand devices as a whole is larger than everything else in memory.
 func WriteJSON(w io.Writer, o rack.Observation) error {
 	b := bufio.NewWriterSize(w, 1<<16)
-	head, err := json.Marshal(struct {
-		Format int `json:"format"`
-		Taken  any `json:"taken"`
-	}{o.Format, o.Taken})
+	empty := o
+	empty.Devices, empty.Gaps = []rack.Device{}, []rack.Gap{}
+	frame, err := json.MarshalIndent(empty, "", indent)
 	if err != nil {
 		return fmt.Errorf("write observation: %w", err)
 	}
-	_, _ = b.Write(head[:len(head)-1]) // bufio keeps the first error for Flush
-	if err := writeList(b, "devices", o.Devices); err != nil {
-		return fmt.Errorf("write observation: %w", err)
+	for _, part := range []struct {
+		name  string
+		write func() error
+	}{{"devices", func() error { return writeList(b, o.Devices) }}, {"gaps", func() error { return writeList(b, o.Gaps) }}} {
+		before, after, found := bytes.Cut(frame, []byte("\n"+indent+`"`+part.name+`": []`))
+		if !found {
+			panic("metalwright: internal error: an observation has no " + part.name + ". This is a bug in Metalwright.")
+		}
+		_, _ = b.Write(before) // bufio keeps the first error for Flush
+		_, _ = fmt.Fprintf(b, "\n%s%q: ", indent, part.name)
+		if err := part.write(); err != nil {
+			return fmt.Errorf("write observation: %w", err)
+		}
+		frame = after
 	}
-	if err := writeList(b, "gaps", o.Gaps); err != nil {
-		return fmt.Errorf("write observation: %w", err)
-	}
-	_, _ = b.WriteString("}\n")
+	_, _ = b.Write(append(frame, '\n'))
 	if err := b.Flush(); err != nil {
 		return fmt.Errorf("write observation: %w", err)
 	}
 	return nil
 }
 
-func writeList[T any](b *bufio.Writer, name string, list []T) error {
-	_, _ = fmt.Fprintf(b, ",%q:[", name)
+// writeList writes what stands in one list of the frame.
+func writeList[T any](b *bufio.Writer, list []T) error {
+	if len(list) == 0 {
+		_, err := b.WriteString("[]")
+		return err
+	}
 	for i := range list {
-		text, err := json.Marshal(&list[i])
+		text, err := json.MarshalIndent(&list[i], indent+indent, indent)
 		if err != nil {
 			return err
 		}
-		if i > 0 {
-			_ = b.WriteByte(',')
+		lead := ",\n" + indent + indent
+		if i == 0 {
+			lead = "[\n" + indent + indent
 		}
+		_, _ = b.WriteString(lead)
 		if _, err := b.Write(text); err != nil {
 			return err
 		}
 	}
-	_ = b.WriteByte(']')
-	return nil
+	_, err := b.WriteString("\n" + indent + "]")
+	return err
 }

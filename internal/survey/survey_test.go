@@ -201,7 +201,7 @@ func TestWriteJSON(t *testing.T) {
 	o := rack.Observation{Format: 1, Taken: time.Unix(9, 0).UTC(), Devices: []rack.Device{{Address: "a", Firmware: []rack.Firmware{{ID: "<x>"}}}, {Address: "b"}},
 		Gaps: []rack.Gap{{Address: "a", Path: "/p", Reason: "r"}}}
 	for range 2 {
-		want, err := json.Marshal(o)
+		want, err := json.MarshalIndent(o, "", "  ")
 		if err != nil {
 			t.Fatal(err)
 		}
