@@ -12,13 +12,13 @@ import (
 
 const indent = "  "
 
-// WriteJSON writes an observation as indented JSON and a newline: the bytes of json.MarshalIndent(o, "", "  "), one device at a
-// time. The text of a thousand devices as a whole is larger than everything else in memory.
+// WriteJSON writes an observation as a json.Encoder with two spaces of indent and without escapes for HTML would, one device
+// at a time. The text of a thousand devices as a whole is larger than everything else in memory.
 func WriteJSON(w io.Writer, o rack.Observation) error {
 	b := bufio.NewWriterSize(w, 1<<16)
 	empty := o
 	empty.Devices, empty.Gaps = []rack.Device{}, []rack.Gap{}
-	frame, err := json.MarshalIndent(empty, "", indent)
+	frame, err := encode(empty, "")
 	if err != nil {
 		return fmt.Errorf("write observation: %w", err)
 	}
@@ -51,7 +51,7 @@ func writeList[T any](b *bufio.Writer, list []T) error {
 		return err
 	}
 	for i := range list {
-		text, err := json.MarshalIndent(&list[i], indent+indent, indent)
+		text, err := encode(&list[i], indent+indent)
 		if err != nil {
 			return err
 		}
@@ -66,4 +66,16 @@ func writeList[T any](b *bufio.Writer, list []T) error {
 	}
 	_, err := b.WriteString("\n" + indent + "]")
 	return err
+}
+
+// encode gives v without the newline at its end.
+func encode(v any, prefix string) ([]byte, error) {
+	var text bytes.Buffer
+	e := json.NewEncoder(&text)
+	e.SetIndent(prefix, indent)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
 }

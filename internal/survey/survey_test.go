@@ -201,16 +201,18 @@ func TestWriteJSON(t *testing.T) {
 	o := rack.Observation{Format: 1, Taken: time.Unix(9, 0).UTC(), Devices: []rack.Device{{Address: "a", Firmware: []rack.Firmware{{ID: "<x>"}}}, {Address: "b"}},
 		Gaps: []rack.Gap{{Address: "a", Path: "/p", Reason: "r"}}}
 	for range 2 {
-		want, err := json.MarshalIndent(o, "", "  ")
-		if err != nil {
+		var want, b strings.Builder
+		e := json.NewEncoder(&want)
+		e.SetIndent("", "  ")
+		e.SetEscapeHTML(false)
+		if err := e.Encode(o); err != nil {
 			t.Fatal(err)
 		}
-		var b strings.Builder
 		if err := survey.WriteJSON(&b, o); err != nil {
 			t.Fatal(err)
 		}
-		if b.String() != string(want)+"\n" {
-			t.Errorf("got  %s\nwant %s", b.String(), want)
+		if b.String() != want.String() {
+			t.Errorf("got  %s\nwant %s", b.String(), want.String())
 		}
 		o.Devices, o.Gaps = []rack.Device{}, []rack.Gap{}
 	}
