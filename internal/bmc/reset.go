@@ -111,8 +111,9 @@ func (d *Driver) activated(ctx context.Context, s step.Step, op *step.Op) bool {
 	if err != nil {
 		return false
 	}
-	if s.Activation.Host() {
-		return v.hostMoved(step.Facts{"last_reset_time": op.Baseline["last_reset_time"]}) || d.c.resetSince(s.Activation, op.Started)
+	if s.Activation.Host() { // a host that was only switched off has activated nothing, though its LastResetTime may have changed
+		moved := v.power != "Off" && v.hostMoved(step.Facts{"last_reset_time": op.Baseline["last_reset_time"]})
+		return moved || d.c.resetSince(s.Activation, op.Started)
 	}
 	return v.bmcMoved(op.Baseline) || d.c.resetSince(s.Activation, op.Started)
 }
@@ -437,11 +438,17 @@ func (d *Driver) cycleByBIOS(ctx context.Context, a *act, v vitals, way auxVerb)
 	return d.offOn(ctx, a, v)
 }
 
-// freshlyReset tells by the BMC's own clock whether it started a few minutes ago.
+// freshlyReset tells by the BMC's own clock whether it started a few minutes ago, and since the host lost its power: a BMC
+// reset of our own before that is no aux cycle. LastResetTime of a System is the last change of its power (bmcweb: the
+// chassis state's LastStateChangeTime).
 func (d *Driver) freshlyReset(v vitals) bool {
 	now, err1 := time.Parse(time.RFC3339, v.bmc.Obj.Str("DateTime"))
 	reset, err2 := time.Parse(time.RFC3339, v.bmcReset)
-	return err1 == nil && err2 == nil && now.Sub(reset) >= 0 && now.Sub(reset) < auxCycleFresh
+	if err1 != nil || err2 != nil || now.Before(reset) || now.Sub(reset) >= auxCycleFresh {
+		return false
+	}
+	change, err := time.Parse(time.RFC3339, v.lastReset)
+	return err == nil && reset.After(change)
 }
 
 // back waits until a BMC that has gone answers again: three good reads in a row.

@@ -104,6 +104,9 @@ func (b *BMC) post(class step.Activation) {
 func (b *BMC) stopHost() {
 	b.forget("host")
 	b.host.power, b.host.stage = powerOff, stageNone
+	if b.dia.name == dialectOpenBMC { // there it is the chassis state's LastStateChangeTime (bmcweb)
+		b.host.lastReset = b.now
+	}
 	b.changed()
 	const request = "PowerCycleRequest" // redfish.md §2.9 (a): set, then the host off
 	asked := b.bios.cur[request] == "FullPowerCycle" || b.bios.job != nil && b.bios.pend[request] == "FullPowerCycle"
