@@ -6,12 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sort"
 	"strings"
 	"sync"
 
 	fwdiag "github.com/hashicorp/terraform-plugin-framework/diag"
-	"github.com/hashicorp/terraform-plugin-framework/path"
 
 	"github.com/metalwright/metalwright/internal/diag"
 	"github.com/metalwright/metalwright/internal/engine"
@@ -19,25 +17,36 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// coordinator is what all resources of one provider instance share: workspaces, one observation per rack until something is
-// written, and secrets in memory.
+// coordinator is what all resources of one provider instance share: one workspace per blueprint, so that there is one session
+// per BMC, one observation per rack until something is written, and secrets in memory.
 type coordinator struct {
 	blueprint string
 	stateDir  string
 	operator  string
+	mirror    string
 	variables map[string]string
-	bindings  []rack.Binding
+	bindings  []rack.Binding // nil: those of the blueprint's folder
+	later     string         // what of the provider's configuration is not known yet; empty = all is
 
 	mu      sync.Mutex
 	secrets map[string]string
-	loaded  map[string]*rackView
+	loaded  map[string]*workspace
+}
+
+// workspace is a loaded blueprint, shared by its racks.
+type workspace struct {
+	*engine.Workspace
+
+	mu    sync.Mutex
+	views map[rack.Address]*rackView
+	runs  int // applies under way: firmware files are served while there is one
 }
 
 // rackView is one rack of one blueprint, and what was last read of it.
 type rackView struct {
-	w     *engine.Workspace
+	w     *workspace
 	rack  rack.Rack
-	nodes []string
+	nodes []string // names
 
 	mu   sync.Mutex // one survey or apply at a time
 	plan *plan.Plan // nil: nothing read since the last write
@@ -45,12 +54,13 @@ type rackView struct {
 }
 
 func newCoordinator() *coordinator {
-	return &coordinator{secrets: map[string]string{}, loaded: map[string]*rackView{}}
+	return &coordinator{variables: map[string]string{}, secrets: map[string]string{}, loaded: map[string]*workspace{}}
 }
 
 // secretPrefix marks references that only this process can resolve.
 const secretPrefix = "METALWRIGHT_PROVIDER_CREDENTIAL_"
 
+// keep holds a password in memory and gives the reference that stands for it.
 func (c *coordinator) keep(key, value string) rack.SecretRef {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -68,33 +78,88 @@ func (c *coordinator) lookup(name string) (string, bool) {
 	return v, ok
 }
 
-// view loads a rack. dir and variables may be empty: then the provider's hold. name may be empty where there is one rack.
-func (c *coordinator) view(dir string, vars map[string]string, name string) (*rackView, fwdiag.Diagnostics) {
+// source says which blueprint is meant. An empty folder and variables that are not given are the provider's.
+type source struct {
+	dir       string
+	variables map[string]string
+}
+
+// workspace loads a blueprint once. Its warnings come with the first call only.
+func (c *coordinator) workspace(s source) (*workspace, fwdiag.Diagnostics) {
 	var diags fwdiag.Diagnostics
-	if dir == "" {
-		dir = c.blueprint
+	if s.dir == "" {
+		s.dir = c.blueprint
 	}
-	if dir == "" {
+	if s.dir == "" {
 		diags.AddError("No blueprint", "Set blueprint on the resource or in the provider block.")
 		return nil, diags
 	}
-	opt := engine.Options{Dir: dir, StateDir: c.stateDir, Operator: c.operator, Bindings: c.bindings, Variables: map[string]any{}, LookupEnv: c.lookup}
-	for _, m := range []map[string]string{c.variables, vars} {
+	opt := engine.Options{Dir: s.dir, StateDir: c.stateDir, Operator: c.operator, Mirror: c.mirror, Variables: map[string]any{},
+		LookupEnv: c.lookup}
+	for _, m := range []map[string]string{c.variables, s.variables} {
 		for k, v := range m {
 			opt.Variables[k] = v
 		}
 	}
-	key := viewKey(dir, opt.Variables, name)
+	var err error
+	if opt.Bindings, err = c.bindingsFrom(s.dir); err != nil {
+		diags.AddError("Certificate authority cannot be found", err.Error())
+		return nil, diags
+	}
 	c.mu.Lock()
-	v := c.loaded[key]
-	c.mu.Unlock()
-	if v != nil {
-		return v, nil
+	defer c.mu.Unlock()
+	key := workspaceKey(s.dir, opt.Variables)
+	if w := c.loaded[key]; w != nil {
+		return w, nil
 	}
-	w, found := engine.Load(opt)
-	for _, d := range found {
-		diags.Append(rendered(d))
+	loaded, found := engine.Load(opt)
+	diags.Append(rendered(found)...)
+	if diags.HasError() {
+		return nil, diags
 	}
+	w := &workspace{Workspace: loaded, views: map[rack.Address]*rackView{}}
+	c.loaded[key] = w
+	return w, diags
+}
+
+// bindingsFrom gives the bindings with their CA files named from a blueprint's folder, as the engine wants them: what is said
+// about such a file then holds no path of this machine.
+func (c *coordinator) bindingsFrom(dir string) ([]rack.Binding, error) {
+	out := slices.Clone(c.bindings)
+	for i, b := range out {
+		if b.CAFile == "" || filepath.IsAbs(b.CAFile) {
+			continue
+		}
+		from, err := filepath.Abs(dir)
+		if err != nil {
+			return nil, err
+		}
+		file, err := filepath.Abs(b.CAFile)
+		if err != nil {
+			return nil, err
+		}
+		if out[i].CAFile, err = filepath.Rel(from, file); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func workspaceKey(dir string, vars map[string]any) string {
+	if abs, err := filepath.Abs(dir); err == nil {
+		dir = abs
+	}
+	var parts []string
+	for k, v := range vars {
+		parts = append(parts, fmt.Sprintf("%s=%v", k, v))
+	}
+	slices.Sort(parts)
+	return dir + "\x00" + strings.Join(parts, "\x00")
+}
+
+// view finds a rack by name or address; an empty name is the only rack.
+func (c *coordinator) view(s source, name string) (*rackView, fwdiag.Diagnostics) {
+	w, diags := c.workspace(s)
 	if diags.HasError() {
 		return nil, diags
 	}
@@ -103,123 +168,94 @@ func (c *coordinator) view(dir string, vars map[string]string, name string) (*ra
 		diags.AddError("Unknown rack", err.Error())
 		return nil, diags
 	}
-	v = &rackView{w: w, rack: r}
-	for _, n := range w.Design.Nodes {
-		if n.Rack == r.Address {
-			v.nodes = append(v.nodes, n.Name)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	v := w.views[r.Address]
+	if v == nil {
+		v = &rackView{w: w, rack: r}
+		for _, n := range w.Design.Nodes {
+			if n.Rack == r.Address {
+				v.nodes = append(v.nodes, n.Name)
+			}
 		}
+		w.views[r.Address] = v
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if other := c.loaded[key]; other != nil {
-		return other, diags
-	}
-	c.loaded[key] = v
 	return v, diags
 }
 
-func viewKey(dir string, vars map[string]any, name string) string {
-	if abs, err := filepath.Abs(dir); err == nil {
-		dir = abs
+// nodeView finds a node by name or address, and the view of its rack.
+func (c *coordinator) nodeView(s source, node string) (*rackView, rack.Node, fwdiag.Diagnostics) {
+	w, diags := c.workspace(s)
+	if diags.HasError() {
+		return nil, rack.Node{}, diags
 	}
-	parts := []string{dir, name}
-	for k, v := range vars {
-		parts = append(parts, fmt.Sprintf("%s=%v", k, v))
+	n, ok := w.Design.Node(node)
+	if !ok {
+		var names []string
+		for _, n := range w.Design.Nodes {
+			names = append(names, n.Name)
+		}
+		diags.AddError("Unknown node", fmt.Sprintf("The blueprint has no node %q.%s", node, diag.DidYouMean(node, names)))
+		return nil, n, diags
 	}
-	sort.Strings(parts[2:])
-	return strings.Join(parts, "\x00")
+	v, more := c.view(s, string(n.Rack))
+	diags.Append(more...)
+	return v, n, diags
 }
 
 func pickRack(d rack.Design, name string) (rack.Rack, error) {
 	var names []string
 	for _, r := range d.Racks {
-		if r.Name == name || string(r.Address) == name {
+		if name != "" && (r.Name == name || string(r.Address) == name) {
 			return r, nil
 		}
 		names = append(names, string(r.Address))
 	}
-	if name == "" && len(d.Racks) == 1 {
+	switch {
+	case len(names) == 0:
+		return rack.Rack{}, fmt.Errorf("the blueprint has no rack")
+	case name == "" && len(names) == 1:
 		return d.Racks[0], nil
-	}
-	if name == "" {
+	case name == "":
 		return rack.Rack{}, fmt.Errorf("the blueprint has %d racks, name one: %s", len(names), strings.Join(names, ", "))
 	}
 	return rack.Rack{}, fmt.Errorf("the blueprint has no rack %q, it has %s.%s", name, strings.Join(names, ", "), diag.DidYouMean(name, names))
 }
 
 // look surveys and plans, once until something is written.
-func (v *rackView) look(ctx context.Context) (plan.Plan, rack.Observation) {
+func (v *rackView) look(ctx context.Context) (plan.Plan, rack.Observation, error) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.lookLocked(ctx)
 }
 
-func (v *rackView) lookLocked(ctx context.Context) (plan.Plan, rack.Observation) {
+func (v *rackView) lookLocked(ctx context.Context) (plan.Plan, rack.Observation, error) {
 	if v.plan == nil {
 		p, o := v.w.Plan(ctx, engine.SurveyOptions{Only: v.nodes})
-		if ctx.Err() != nil {
-			return p, o
+		if err := ctx.Err(); err != nil { // half an observation is none
+			return p, o, fmt.Errorf("read rack %s: %w", v.rack.Address, err)
 		}
 		v.plan, v.seen = &p, o
 	}
-	return *v.plan, v.seen
+	return *v.plan, v.seen, nil
 }
 
 // forget drops what was read: after a write it no longer holds.
 func (v *rackView) forget() { v.plan = nil }
 
-// rendered turns one of our diagnostics into Terraform's, with its place in the blueprint.
-func rendered(d diag.Diagnostic) fwdiag.Diagnostic {
-	detail := d.Detail
-	if !d.Subject.IsZero() {
-		detail = fmt.Sprintf("on %s line %d, column %d: %s", d.Subject.Filename, d.Subject.Start.Line, d.Subject.Start.Column, detail)
-	}
-	if d.Severity == diag.Warning {
-		return fwdiag.NewWarningDiagnostic(d.Summary, detail)
-	}
-	return fwdiag.NewErrorDiagnostic(d.Summary, detail)
+// begin and end enclose an apply. The last one to end stops serving firmware files.
+func (w *workspace) begin() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.runs++
 }
 
-// noteLines are the lines of a report, for people.
-func noteLines(notes []plan.Note) []string {
-	out := []string{}
-	for _, n := range notes {
-		who := n.Node
-		if who == "" {
-			who = string(n.Address)
-		}
-		out = append(out, strings.TrimSpace(fmt.Sprintf("%s: %s. %s %s", who, n.Summary, n.Detail, n.Origin.Short())))
+func (w *workspace) end() error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.runs--
+	if w.runs > 0 {
+		return nil
 	}
-	slices.Sort(out)
-	return out
-}
-
-func pathRoot(name string) path.Path { return path.Root(name) }
-
-// nodeView finds a node and the view of its rack.
-func (c *coordinator) nodeView(dir string, vars map[string]string, node string) (*rackView, rack.Node, fwdiag.Diagnostics) {
-	if dir == "" {
-		dir = c.blueprint
-	}
-	opt := engine.Options{Dir: dir, StateDir: c.stateDir, Bindings: c.bindings, Variables: map[string]any{}, LookupEnv: c.lookup}
-	for _, m := range []map[string]string{c.variables, vars} {
-		for k, v := range m {
-			opt.Variables[k] = v
-		}
-	}
-	w, found := engine.Load(opt)
-	var diags fwdiag.Diagnostics
-	if found.HasErrors() {
-		for _, d := range found {
-			diags.Append(rendered(d))
-		}
-		return nil, rack.Node{}, diags
-	}
-	n, ok := w.Design.Node(node)
-	if !ok {
-		diags.AddError("Unknown node", fmt.Sprintf("The blueprint has no node %q.", node))
-		return nil, n, diags
-	}
-	v, diags := c.view(dir, vars, string(n.Rack))
-	return v, n, diags
+	return w.Close()
 }

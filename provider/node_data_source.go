@@ -2,9 +2,11 @@ package provider
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	"github.com/hashicorp/terraform-plugin-framework/datasource/schema"
+	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/metalwright/metalwright/internal/rack"
@@ -49,7 +51,7 @@ func (d *nodeDataSource) Schema(_ context.Context, _ datasource.SchemaRequest, r
 		MarkdownDescription: "What one node's BMC says about it. Read at plan time.",
 		Attributes: map[string]schema.Attribute{
 			"node":         schema.StringAttribute{Required: true, MarkdownDescription: "Name or address of the node."},
-			"blueprint":    schema.StringAttribute{Optional: true, MarkdownDescription: "Folder of the blueprint; default: the provider's."},
+			"blueprint":    schema.StringAttribute{Optional: true, MarkdownDescription: "Folder of the blueprint. Default: the provider's."},
 			"variables":    schema.MapAttribute{Optional: true, ElementType: types.StringType, MarkdownDescription: "Input variables, over the provider's."},
 			"address":      text("Address in the Design."),
 			"rack":         text("Address of its rack."),
@@ -76,9 +78,9 @@ func (d *nodeDataSource) Configure(_ context.Context, req datasource.ConfigureRe
 
 func (d *nodeDataSource) Read(ctx context.Context, req datasource.ReadRequest, resp *datasource.ReadResponse) {
 	var m nodeDataModel
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, pathRoot("node"), &m.Node)...)
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, pathRoot("blueprint"), &m.Blueprint)...)
-	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, pathRoot("variables"), &m.Variables)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("node"), &m.Node)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("blueprint"), &m.Blueprint)...)
+	resp.Diagnostics.Append(req.Config.GetAttribute(ctx, path.Root("variables"), &m.Variables)...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
@@ -86,19 +88,27 @@ func (d *nodeDataSource) Read(ctx context.Context, req datasource.ReadRequest, r
 	if !m.Variables.IsNull() {
 		resp.Diagnostics.Append(m.Variables.ElementsAs(ctx, &vars, false)...)
 	}
-	v, n, diags := d.c.nodeView(m.Blueprint.ValueString(), vars, m.Node.ValueString())
+	if d.c.later != "" {
+		resp.Diagnostics.AddError("Provider is not configured yet", "Not known yet: "+d.c.later+" of the provider. Let the data source depend on what makes them.")
+		return
+	}
+	v, n, diags := d.c.nodeView(source{m.Blueprint.ValueString(), vars}, m.Node.ValueString())
 	resp.Diagnostics.Append(diags...)
 	if resp.Diagnostics.HasError() {
 		return
 	}
-	_, o := v.look(ctx)
+	_, o, err := v.look(ctx)
+	if err != nil {
+		resp.Diagnostics.AddError("Interrupted", sentence(err.Error()))
+		return
+	}
 	dev, ok := o.Device(n.Name)
 	h, host := dev.Host()
 	for _, g := range o.GapsOf(string(n.Address)) {
-		m.Gaps = append(m.Gaps, g.Path+": "+g.Reason)
+		m.Gaps = append(m.Gaps, v.w.Redact(g.Path+": "+g.Reason))
 	}
 	if !ok || !host {
-		detail := "Its BMC did not answer with a host system."
+		detail := fmt.Sprintf("%s: its BMC did not answer with a host system.", n.Name)
 		for _, g := range m.Gaps {
 			detail += "\n" + g
 		}

@@ -5,15 +5,21 @@ package provider
 import (
 	"context"
 	"fmt"
-	"path/filepath"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
+	fwdiag "github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
+	"github.com/metalwright/metalwright/internal/diag"
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
@@ -48,8 +54,8 @@ func (p *metalwright) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 					"system_id":  schema.StringAttribute{Optional: true, MarkdownDescription: "Id of the host system where a BMC has several."},
 					"tls": schema.SingleNestedAttribute{Optional: true, MarkdownDescription: "How the BMC's certificate is trusted. There is no way to trust all.",
 						Attributes: map[string]schema.Attribute{
-							"pin_sha256": schema.StringAttribute{Optional: true, MarkdownDescription: "SHA-256 of the certificate's public key."},
-							"ca_file":    schema.StringAttribute{Optional: true, MarkdownDescription: "Certificate authority in PEM form."},
+							"pin_sha256": schema.StringAttribute{Optional: true, MarkdownDescription: "SHA-256 of the certificate's public key, as `metalwright bind` shows it."},
+							"ca_file":    schema.StringAttribute{Optional: true, MarkdownDescription: "File with the certificate authority in PEM form."},
 						}},
 				}}},
 			"credentials": schema.MapNestedAttribute{Optional: true,
@@ -57,22 +63,25 @@ func (p *metalwright) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"username": schema.StringAttribute{Required: true, MarkdownDescription: "Account of the BMC."},
 					"password": schema.StringAttribute{Optional: true, Sensitive: true, MarkdownDescription: "Its password; may be ephemeral."},
-					"secret":   schema.StringAttribute{Optional: true, MarkdownDescription: "Reference instead of a password: `env:NAME`, `file:PATH`, `age:PATH`."},
+					"secret":   schema.StringAttribute{Optional: true, MarkdownDescription: "Reference instead of a password: `env:NAME`, `file:PATH` or `age:PATH`; a path starts at the blueprint's folder."},
 				}}},
 			"state_dir": schema.StringAttribute{Optional: true,
 				MarkdownDescription: "Folder of journal, leases and keys; the command line reads and writes the same one. Default: `.metalwright` in the blueprint's folder."},
-			"operator": schema.StringAttribute{Optional: true, MarkdownDescription: "Who acts, for leases and the journal."},
+			"operator": schema.StringAttribute{Optional: true, MarkdownDescription: "Who acts, for leases and the journal. Default: the user of the process."},
+			"mirror": schema.StringAttribute{Optional: true,
+				MarkdownDescription: "URL that BMCs fetch firmware files from, where they take no push. Default: this process serves them while an apply lasts."},
 		},
 	}
 }
 
 type providerModel struct {
-	Blueprint   types.String               `tfsdk:"blueprint"`
-	Variables   types.Map                  `tfsdk:"variables"`
-	Nodes       map[string]nodeModel       `tfsdk:"nodes"`
-	Credentials map[string]credentialModel `tfsdk:"credentials"`
-	StateDir    types.String               `tfsdk:"state_dir"`
-	Operator    types.String               `tfsdk:"operator"`
+	Blueprint   types.String `tfsdk:"blueprint"`
+	Variables   types.Map    `tfsdk:"variables"`
+	Nodes       types.Map    `tfsdk:"nodes"`
+	Credentials types.Map    `tfsdk:"credentials"`
+	StateDir    types.String `tfsdk:"state_dir"`
+	Operator    types.String `tfsdk:"operator"`
+	Mirror      types.String `tfsdk:"mirror"`
 }
 
 type nodeModel struct {
@@ -93,6 +102,7 @@ type credentialModel struct {
 	Secret   types.String `tfsdk:"secret"`
 }
 
+// Configure makes the coordinator. Nothing is loaded and no connection is opened: that waits for the first resource.
 func (p *metalwright) Configure(ctx context.Context, req provider.ConfigureRequest, resp *provider.ConfigureResponse) {
 	var m providerModel
 	resp.Diagnostics.Append(req.Config.Get(ctx, &m)...)
@@ -100,53 +110,88 @@ func (p *metalwright) Configure(ctx context.Context, req provider.ConfigureReque
 		return
 	}
 	c := newCoordinator()
-	c.blueprint, c.stateDir, c.operator = m.Blueprint.ValueString(), m.StateDir.ValueString(), m.Operator.ValueString()
-	c.variables = map[string]string{}
-	if !m.Variables.IsNull() {
-		resp.Diagnostics.Append(m.Variables.ElementsAs(ctx, &c.variables, false)...)
-	}
-	for name, n := range m.Nodes {
-		b, err := c.binding(name, n, m.Credentials)
-		if err != nil {
-			resp.Diagnostics.AddAttributeError(path.Root("nodes").AtMapKey(name), "Node cannot be reached as configured", err.Error())
-			continue
-		}
-		c.bindings = append(c.bindings, b)
+	c.blueprint, c.stateDir, c.operator, c.mirror = m.Blueprint.ValueString(), m.StateDir.ValueString(), m.Operator.ValueString(), m.Mirror.ValueString()
+	c.later = unknown(ctx, map[string]attr.Value{"blueprint": m.Blueprint, "variables": m.Variables, "nodes": m.Nodes, "credentials": m.Credentials,
+		"state_dir": m.StateDir, "operator": m.Operator, "mirror": m.Mirror})
+	if c.later == "" {
+		resp.Diagnostics.Append(c.configure(ctx, m)...)
 	}
 	resp.ResourceData, resp.DataSourceData = c, c
 }
 
-// binding turns one inventory entry into a binding. Passwords stay in the coordinator's memory behind a reference.
-func (c *coordinator) binding(name string, n nodeModel, creds map[string]credentialModel) (rack.Binding, error) {
-	b := rack.Binding{Node: name, URL: n.Endpoint.ValueString(), System: n.SystemID.ValueString()}
+// unknown names the attributes whose values are not known yet: they come from what another resource will make.
+func unknown(ctx context.Context, attrs map[string]attr.Value) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(attrs)) {
+		v, err := attrs[name].ToTerraformValue(ctx)
+		if err != nil || !v.IsFullyKnown() {
+			out = append(out, name)
+		}
+	}
+	return strings.Join(out, ", ")
+}
+
+func (c *coordinator) configure(ctx context.Context, m providerModel) fwdiag.Diagnostics {
+	var diags fwdiag.Diagnostics
+	nodes, creds := map[string]nodeModel{}, map[string]credentialModel{}
+	if !m.Variables.IsNull() {
+		diags.Append(m.Variables.ElementsAs(ctx, &c.variables, false)...)
+	}
+	if !m.Nodes.IsNull() {
+		diags.Append(m.Nodes.ElementsAs(ctx, &nodes, false)...)
+		c.bindings = []rack.Binding{}
+	}
+	if !m.Credentials.IsNull() {
+		diags.Append(m.Credentials.ElementsAs(ctx, &creds, false)...)
+	}
+	if diags.HasError() {
+		return diags
+	}
+	refs := map[string]rack.SecretRef{}
+	for _, key := range slices.Sorted(maps.Keys(creds)) {
+		cred, at := creds[key], path.Root("credentials").AtMapKey(key)
+		password, secret := cred.Password.ValueString(), cred.Secret.ValueString()
+		switch {
+		case password != "" && secret != "":
+			diags.AddAttributeError(at, "Two secrets for one credential", "Give password or secret, not both.")
+		case password == "" && secret == "":
+			diags.AddAttributeError(at, "Credential without a secret", "Give password, best as an ephemeral value, or secret, a reference.")
+		case secret != "":
+			refs[key] = rack.SecretRef(secret)
+		default:
+			refs[key] = c.keep(key, password)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(nodes)) {
+		b, problem := binding(name, nodes[name], creds, refs)
+		if problem != "" {
+			diags.AddAttributeError(path.Root("nodes").AtMapKey(name), "Node cannot be reached as configured", problem)
+			continue
+		}
+		c.bindings = append(c.bindings, b)
+	}
+	return diags
+}
+
+// binding turns one inventory entry into a binding. problem says what is wrong with it.
+func binding(name string, n nodeModel, creds map[string]credentialModel, refs map[string]rack.SecretRef) (b rack.Binding, problem string) {
+	b = rack.Binding{Node: name, URL: n.Endpoint.ValueString(), System: n.SystemID.ValueString()}
+	if u, err := url.Parse(b.URL); err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil {
+		return b, "Its endpoint is not https://HOST[:PORT]. Credentials never stand in an address."
+	}
 	if n.TLS != nil {
 		b.PinSHA256, b.CAFile = n.TLS.PinSHA256.ValueString(), n.TLS.CAFile.ValueString()
-		if b.CAFile != "" {
-			abs, err := filepath.Abs(b.CAFile)
-			if err != nil {
-				return b, err
-			}
-			b.CAFile = abs
-		}
 	}
 	key := n.Credential.ValueString()
 	if key == "" {
-		return b, nil
+		return b, "" // that of the blueprint
 	}
 	cred, ok := creds[key]
 	if !ok {
-		return b, fmt.Errorf("credential %q is not in credentials", key)
+		return b, fmt.Sprintf("Credential %q is not in credentials.%s", key, diag.DidYouMean(key, slices.Sorted(maps.Keys(creds))))
 	}
-	b.Username = cred.Username.ValueString()
-	switch {
-	case cred.Password.ValueString() != "" && cred.Secret.ValueString() != "":
-		return b, fmt.Errorf("credential %q has a password and a secret reference; give one", key)
-	case cred.Secret.ValueString() != "":
-		b.Credential = rack.SecretRef(cred.Secret.ValueString())
-	default:
-		b.Credential = c.keep(key, cred.Password.ValueString())
-	}
-	return b, nil
+	b.Username, b.Credential = cred.Username.ValueString(), refs[key]
+	return b, ""
 }
 
 func (p *metalwright) Resources(context.Context) []func() resource.Resource {
