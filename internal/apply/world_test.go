@@ -86,7 +86,6 @@ type fakeNode struct {
 
 	downFrom, bootUntil time.Time // host
 	bmcFrom, bmcUntil   time.Time
-	boot                step.Activation
 	lastReset           map[string]time.Time
 	activations         int
 

@@ -171,7 +171,7 @@ func (rd *reader) image(in *instance) (string, hcl.Range) {
 		in.image = img.Path
 		return key, at
 	}
-	s, ok := rd.str("image", "image")
+	s, _ := rd.str("image", "image")
 	in.image = s
 	return s, at
 }

@@ -2,7 +2,6 @@ package blueprint
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -379,15 +378,6 @@ func (r *resolver) heldBy(a rack.Address) []held {
 				out = append(out, held{in, e.U, e.Model, nil})
 			}
 		}
-	}
-	return out
-}
-
-// merged copies maps over each other.
-func merged[V any](ms ...map[string]V) map[string]V {
-	out := map[string]V{}
-	for _, m := range ms {
-		maps.Copy(out, m)
 	}
 	return out
 }

@@ -50,19 +50,6 @@ func testCatalog(t testing.TB) Catalog {
 	return c
 }
 
-func readSource(t testing.TB, names ...string) map[string][]byte {
-	t.Helper()
-	out := map[string][]byte{}
-	for _, n := range names {
-		b, err := os.ReadFile(filepath.Join("testdata", n))
-		if err != nil {
-			t.Fatal(err)
-		}
-		out[filepath.Base(n)] = b
-	}
-	return out
-}
-
 // resolveText parses and resolves one file.
 func resolveText(t testing.TB, text string, opt Options) (rack.Design, diag.List) {
 	t.Helper()

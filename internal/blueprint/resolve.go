@@ -39,7 +39,6 @@ type resolver struct {
 	prov      map[string]rack.Provenance
 	names     map[string]*instance // node names
 	design    rack.Design
-	waivers   []*instance
 	lockUses  map[string]rack.Digest // catalog things in use: "policy au.strategic" → digest
 	lockAt    map[string]hcl.Range
 	overflown bool

@@ -36,13 +36,13 @@ func TestBoot(t *testing.T) {
 	}
 
 	// What should stand first is not there: nothing is moved to its place.
-	l, n, dev := one("r750")
+	l, n, _ := one("r750")
 	n.Boot = &rack.BootSpec{Order: []string{"Cd", "Hdd"}}
 	if p, r := l.build(); !p.Empty() || len(r.Warnings) != 1 {
 		t.Errorf("first class missing:\n%s", planText(p))
 	}
 
-	l, n, dev = one("r750")
+	l, n, dev := one("r750")
 	n.Boot = &rack.BootSpec{Mode: "UEFI"}
 	dev.Systems[0].Boot.OverrideMode = "Legacy"
 	if p, _ := l.build(); len(p.Nodes) != 1 || p.Nodes[0].Steps[0].Want["mode"] != "UEFI" {

@@ -308,11 +308,3 @@ func shared(t *testing.T, parts ...string) string {
 	}
 	return p
 }
-
-func summaries(notes []Note) []string {
-	var out []string
-	for _, n := range notes {
-		out = append(out, n.Summary)
-	}
-	return out
-}

@@ -116,7 +116,6 @@ type faultState struct {
 	live  map[string]*fault
 	quiet int // requests during which no connection is disturbed: a client may try again in peace
 	power time.Time
-	ups   int // BMC restarts seen
 }
 
 // fault is one fault with its schedule: it fires at the next opportunity from `next` on, then after each gap.

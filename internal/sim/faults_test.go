@@ -8,12 +8,6 @@ import (
 	"time"
 )
 
-// manager gives the serving Manager.
-func (c *client) manager(r *Rack) obj {
-	c.t.Helper()
-	return c.get(r.BMC(c.node).dia.manager())
-}
-
 // TestQuirksShow asks of every fault what it says in the table; drivertest shows that our client gets past them.
 func TestQuirksShow(t *testing.T) {
 	ctx := func(id, dialect string, f func(t *testing.T, r *Rack, c *client)) {

@@ -48,7 +48,6 @@ type route struct {
 	del    func(c *call) *answer
 	open   bool // no log-in needed to GET
 	static []byte
-	etag   string                // of static
 	answer func(c *call) *answer // instead of get, where the status is not simply 200
 	fixed  bool                  // the body never changes: render it once
 	kind   string                // Content-Type of a static body that is no JSON
