@@ -231,8 +231,45 @@ func (r *run) allWaves() []plan.Wave {
 }
 
 // wave runs one wave to its end and counts the nodes that failed. When more failed than may, no further node is started.
+//
+// What an earlier process left part-way is gone on with even when something had failed: to leave it would mean to repeat it
+// later. Only then is that failure judged, and may end the run.
 func (r *run) wave(w plan.Wave, index int) int {
-	width := len(w.Nodes)
+	var partWay, open []plan.NodePlan
+	var before []NodeResult
+	for _, name := range w.Nodes { // what had ended before counts before anything is started
+		np, ok := r.nodePlan(name)
+		if !ok {
+			continue
+		}
+		if res, ended := r.ended(np); ended {
+			before = append(before, res)
+			if res.Class == step.Safety { // nothing more may be done in its reach
+				r.judge(res, np, w, index)
+			}
+		} else if r.replay.PartWay(name) {
+			partWay = append(partWay, np)
+		} else {
+			open = append(open, np)
+		}
+	}
+	if !slices.ContainsFunc(before, failedOne) {
+		partWay, open = nil, append(partWay, open...)
+	}
+	r.nodes(partWay, w, index, func() bool { return true })
+	for _, res := range before {
+		np, _ := r.nodePlan(res.Node)
+		r.judge(res, np, w, index)
+	}
+	r.nodes(open, w, index, func() bool { return w.OnError == "continue" || r.failures(w) <= w.AllowFailed })
+	return r.failures(w)
+}
+
+func failedOne(res NodeResult) bool { return res.Word == Failed || res.Word == Blocked }
+
+// nodes runs nodes of one wave side by side, as long as one more may be started.
+func (r *run) nodes(list []plan.NodePlan, w plan.Wave, index int, may func() bool) {
+	width := len(list)
 	for _, m := range []int{w.MaxParallel, r.req.Parallel} {
 		if m > 0 {
 			width = min(width, m)
@@ -240,33 +277,25 @@ func (r *run) wave(w plan.Wave, index int) int {
 	}
 	slots := make(chan struct{}, max(width, 1))
 	var nodes sync.WaitGroup
-	var open []plan.NodePlan
-	for _, name := range w.Nodes { // what had ended before counts before anything is started
-		if np, ok := r.nodePlan(name); ok && !r.ended(np, w, index) {
-			open = append(open, np)
-		}
-	}
-	for _, np := range open {
-		name := np.Name
-		r.emit(Event{Wave: w.Name, Node: name, Phase: "waiting", Of: len(np.Steps), Percent: -1})
+	defer nodes.Wait()
+	for _, np := range list {
+		r.emit(Event{Wave: w.Name, Node: np.Name, Phase: "waiting", Of: len(np.Steps), Percent: -1})
 		select {
 		case slots <- struct{}{}:
 		case <-r.soft.Done():
 		}
-		if r.soft.Err() != nil || w.OnError != "continue" && r.failures(w) > w.AllowFailed {
-			break
+		if r.soft.Err() != nil || !may() {
+			return
 		}
 		nodes.Go(func() {
 			defer func() { <-slots }()
 			res := newNode(r, np, w, index).run()
 			r.mu.Lock()
-			r.results[name] = res
+			r.results[np.Name] = res
 			r.mu.Unlock()
 			r.judge(res, np, w, index)
 		})
 	}
-	nodes.Wait()
-	return r.failures(w)
 }
 
 func (r *run) nodePlan(name string) (plan.NodePlan, bool) {
@@ -280,10 +309,10 @@ func (r *run) nodePlan(name string) (plan.NodePlan, bool) {
 
 // ended takes over the result of a node that had ended before this process: it is not touched again. One that failed stays
 // failed, for trying it anew is a new plan: a third login on a BMC with a wrong password may lock it.
-func (r *run) ended(np plan.NodePlan, w plan.Wave, index int) bool {
+func (r *run) ended(np plan.NodePlan) (NodeResult, bool) {
 	end, ok := r.replay.Nodes[np.Name]
 	if !ok {
-		return false
+		return NodeResult{}, false
 	}
 	res := NodeResult{Node: np.Name, Address: np.Address, Word: Word(end.Result), Of: len(np.Steps), Step: end.Step,
 		Class: end.Class, Text: end.Text, Messages: end.Messages}
@@ -295,8 +324,7 @@ func (r *run) ended(np plan.NodePlan, w plan.Wave, index int) bool {
 	r.mu.Lock()
 	r.results[np.Name] = res
 	r.mu.Unlock()
-	r.judge(res, np, w, index)
-	return true
+	return res, true
 }
 
 func (r *run) failures(w plan.Wave) int {
@@ -304,7 +332,7 @@ func (r *run) failures(w plan.Wave) int {
 	defer r.mu.Unlock()
 	n := 0
 	for _, name := range w.Nodes {
-		if res, ok := r.results[name]; ok && !res.Left && (res.Word == Failed || res.Word == Blocked) {
+		if res, ok := r.results[name]; ok && !res.Left && failedOne(res) {
 			n++
 		}
 	}

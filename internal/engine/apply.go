@@ -41,7 +41,9 @@ type Pending struct {
 	Of      int
 }
 
-// Pending finds an earlier run of this Design that did not end; nil when there is none.
+// Pending finds an earlier run of this Design that did not end and that something is gained by going on with; nil when there is
+// none. When a node of it had failed, that is so only while another was left part-way: the rest needs a new plan. A new plan is
+// also what a run needs that was stopped for safety: everything is read before anything is done.
 func (w *Workspace) Pending() (*Pending, error) {
 	path, err := journal.Latest(w.opt.JournalFS, w.journalDir())
 	if err != nil || path == "" {
@@ -51,12 +53,25 @@ func (w *Workspace) Pending() (*Pending, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the latest journal: %w", err)
 	}
-	if !rep.Resumable() || rep.Plan.Design != w.Design.Digest() {
+	if !rep.Resumable() || rep.Plan.Design != w.Design.Digest() || !worthResuming(rep) {
 		return nil, nil
 	}
 	p := &Pending{Journal: path, Plan: rep.Plan}
 	p.Done, p.Of = rep.Done()
 	return p, nil
+}
+
+func worthResuming(rep journal.Replay) bool {
+	partWay := false
+	for _, n := range rep.Plan.Nodes {
+		partWay = partWay || rep.PartWay(n.Name)
+	}
+	for _, n := range rep.Nodes {
+		if n.Class == step.Safety {
+			return false
+		}
+	}
+	return partWay || !rep.Stuck()
 }
 
 // Apply runs a plan, then surveys and plans again.

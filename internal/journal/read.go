@@ -128,6 +128,35 @@ type Replay struct {
 // ended with failures wants a new plan instead.
 func (r Replay) Resumable() bool { return r.Ended == "" || r.Ended == Left }
 
+// PartWay tells whether a node was left with an intent that has no outcome.
+func (r Replay) PartWay(node string) bool {
+	if _, ended := r.Nodes[node]; ended {
+		return false
+	}
+	for _, n := range r.Plan.Nodes {
+		if n.Name != node {
+			continue
+		}
+		for _, s := range n.Steps {
+			if r.Steps[s.ID].Open {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Stuck tells whether a node had failed. Going on with the run then means no more than to end what was left part-way; the node
+// that failed, and those that were not begun because of it, need a new plan.
+func (r Replay) Stuck() bool {
+	for _, n := range r.Nodes {
+		if n.Result == "failed" || n.Result == "blocked" {
+			return true
+		}
+	}
+	return false
+}
+
 // Done counts the steps that need nothing more, of all steps of the plan.
 func (r Replay) Done() (done, total int) {
 	for _, n := range r.Plan.Nodes {
