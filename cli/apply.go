@@ -27,7 +27,7 @@ type applyFlags struct {
 }
 
 func newApply(a *app) *cobra.Command {
-	f := applyFlags{workspaceFlags: workspaceFlags{warnings: counted}}
+	f := applyFlags{workspaceFlags: workspaceFlags{tell: true}}
 	c := &cobra.Command{
 		Use: "apply [FILE | DIR]", GroupID: "rack", Short: "Do a plan: stage everything, reset as seldom as possible, verify",
 		Long: `Apply plans, asks, does it, and then reads everything again: it is finished when a new plan is empty. With a file of

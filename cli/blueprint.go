@@ -15,6 +15,7 @@ import (
 	"github.com/metalwright/metalwright/internal/catalog"
 	"github.com/metalwright/metalwright/internal/diag"
 	"github.com/metalwright/metalwright/internal/engine"
+	"github.com/metalwright/metalwright/internal/rack"
 )
 
 func newInit(a *app) *cobra.Command {
@@ -87,27 +88,49 @@ func blueprintSummary(cat catalog.Catalog, name string) string {
 }
 
 func newValidate(a *app) *cobra.Command {
-	f := workspaceFlags{warnings: inFull}
+	var f workspaceFlags
 	c := &cobra.Command{
 		Use: "validate [DIR]", GroupID: "blueprint", Short: "Check a blueprint without touching anything",
 		Long: "Validate parses and resolves a blueprint and runs every check that needs no hardware. All mistakes are told at once." +
 			codes(exitDone, exitError),
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
-			w, err := a.load(&f, args)
+			w, diags, err := a.read(&f, args)
 			if err != nil {
 				return err
 			}
-			d := w.Design
 			if a.json {
-				return a.printJSON(map[string]any{"format": 1, "design": d.Digest(), "nodes": len(d.Nodes), "racks": len(d.Racks)})
+				return a.showValidated(w.Design, diags)
 			}
+			if err := a.report(diags, w.Sources); err != nil {
+				return err
+			}
+			d := w.Design
 			a.printf("✓ %s: %s in %s, design %s\n", strings.TrimSpace(d.Blueprint.Name+" "+d.Blueprint.Version), count(len(d.Nodes), "node"), count(len(d.Racks), "rack"), d.Digest().Short())
 			return nil
 		},
 	}
 	f.add(c)
 	return c
+}
+
+// showValidated prints one document, whatever was found: what validate has to say is its product.
+func (a *app) showValidated(d rack.Design, diags diag.List) error {
+	doc := struct {
+		Format      int         `json:"format"`
+		Valid       bool        `json:"valid"`
+		Design      rack.Digest `json:"design,omitempty"`
+		Nodes       int         `json:"nodes"`
+		Racks       int         `json:"racks"`
+		Diagnostics diag.List   `json:"diagnostics"`
+	}{Format: 1, Valid: !diags.HasErrors(), Diagnostics: append(diag.List{}, diags.Sorted()...)}
+	if doc.Valid {
+		doc.Design, doc.Nodes, doc.Racks = d.Digest(), len(d.Nodes), len(d.Racks)
+	}
+	if err := a.printJSON(doc); err != nil || doc.Valid {
+		return err
+	}
+	return withCode(exitError, nil)
 }
 
 func newFmt(a *app) *cobra.Command {
@@ -314,6 +337,6 @@ func (a *app) showTest(r blueprint.TestResult, sources map[string][]byte) {
 	}
 	a.printf("%s %s\n", word, r.Name)
 	if len(r.Diags) > 0 {
-		_ = diag.Render(a.Err, r.Diags, diag.RenderOptions{Sources: sources, Color: a.color})
+		_ = diag.Render(a.Err, r.Diags, diag.RenderOptions{Sources: sources, Color: a.errColor, Width: a.columns()})
 	}
 }

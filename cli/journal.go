@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -78,7 +79,8 @@ func (a *app) showJournal(file string) error {
 			}
 			continue
 		}
-		a.printf("%4d  %s  %-10s %-10s %-28s %s %s\n", r.Seq, r.Time.UTC().Format(time.DateTime), r.Kind, r.Node, r.Step, r.Result, r.Text)
+		line := fmt.Sprintf("%4d  %s  %-10s %-10s %-28s %s %s", r.Seq, r.Time.UTC().Format(time.DateTime), r.Kind, r.Node, r.Step, r.Result, r.Text)
+		a.printf("%s\n", strings.TrimRight(line, " "))
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)

@@ -10,7 +10,7 @@ import (
 )
 
 func newPlan(a *app) *cobra.Command {
-	f := workspaceFlags{warnings: counted}
+	f := workspaceFlags{tell: true}
 	var out string
 	var detailed bool
 	var only []string

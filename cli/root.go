@@ -61,8 +61,11 @@ func withCode(code int, err error) error { return &exit{code: code, err: err} }
 // app is what every command shares.
 type app struct {
 	Streams
-	color  bool
-	tty    bool
+	color bool // on standard output
+	tty   bool
+	// errColor is that of standard error, which may go elsewhere.
+	errColor bool
+
 	width  int // of the terminal, in columns; 80 elsewhere
 	height int // in lines
 	json   bool
@@ -115,6 +118,9 @@ func Main(args []string, s Streams) (code int) {
 		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {
 			a.width, a.height = w, h
 		}
+	}
+	if f, ok := s.Err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		a.errColor = os.Getenv("NO_COLOR") == ""
 	}
 	root := newRoot(a)
 	root.SetArgs(twoDashes(root, args))
@@ -277,7 +283,7 @@ func (a *app) report(l diag.List, sources map[string][]byte) error {
 		if err := enc.Encode(doc{1, l}); err != nil {
 			return err
 		}
-	} else if err := diag.Render(a.Err, l.Sorted(), diag.RenderOptions{Sources: sources, Color: a.color}); err != nil {
+	} else if err := diag.Render(a.Err, l.Sorted(), diag.RenderOptions{Sources: sources, Color: a.errColor, Width: a.columns()}); err != nil {
 		return err
 	}
 	if l.HasErrors() {

@@ -3,9 +3,11 @@ package cli_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,7 +39,7 @@ func TestScript(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("USER", "tester")
 			e.Setenv("TREES", trees())
-			return nil
+			return os.CopyFS(filepath.Join(e.WorkDir, "small"), os.DirFS("testdata/small"))
 		},
 		Condition: func(cond string) (bool, error) {
 			if cond == "trees" {
@@ -47,6 +49,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await":    await,
+			"code":     code,
 			"flip":     flip,
 			"jsonrows": jsonRows,
 		},
@@ -87,6 +90,24 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		_ = ts.Exec("metalwright", "version") // takes as long as a process takes
 	}
 	ts.Fatalf("%s never held %q", args[0], args[1])
+}
+
+// code N COMMAND... runs a command that has to end with that exit code.
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N COMMAND...")
+	}
+	got := 0
+	if err := ts.Exec(args[1], args[2:]...); err != nil {
+		var exit *exec.ExitError
+		if !errors.As(err, &exit) {
+			ts.Fatalf("%v", err)
+		}
+		got = exit.ExitCode()
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("%s ended with %d, want %s", strings.Join(args[1:], " "), got, args[0])
+	}
 }
 
 // flip FILE TEXT changes one byte of a file: the last one of the first occurrence of a text.

@@ -240,7 +240,7 @@ func newSimPoke(a *app) *cobra.Command {
 				body.Firmware[k] = fmt.Sprint(v)
 			}
 			if err := adminCall(c.Context(), http.MethodPost, s.Admin+"/poke?node="+url.QueryEscape(args[1]), body, nil); err != nil {
-				return err
+				return fmt.Errorf("change node %s: %w", args[1], err)
 			}
 			a.say("changed %s behind everybody's back", args[1])
 			return nil

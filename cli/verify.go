@@ -11,7 +11,7 @@ import (
 )
 
 func newVerify(a *app) *cobra.Command {
-	f := workspaceFlags{warnings: counted}
+	f := workspaceFlags{tell: true}
 	var only []string
 	c := &cobra.Command{
 		Use: "verify [DIR]", GroupID: "rack", Short: "Read everything again: finished means that a new plan is empty",
@@ -79,17 +79,13 @@ func (a *app) showDrift(p plan.Plan, drift []plan.Change) {
 		}
 	}
 	for _, c := range drift {
-		at := ""
-		if !c.Origin.IsZero() {
-			at = "   " + c.Origin.Short()
-		}
-		a.printf("~ %s %s %s  %v -> %v%s\n", c.Node, c.Kind, c.Name, word(c.From), word(c.To), at)
+		a.fact("", fmt.Sprintf("~ %s %s %s  %v -> %v", c.Node, c.Kind, c.Name, word(c.From), word(c.To)), c.Origin)
 	}
 	if len(drift) == 0 && p.Empty() {
 		a.printf("✓ no drift: a new plan is empty\n")
 		return
 	}
-	a.printf("%d changes in %s; %s would repair it\n", len(drift), count(len(p.Nodes), "node"), resetWords(resets))
+	a.printf("%s in %s; %s would repair it\n", count(len(drift), "change"), count(len(p.Nodes), "node"), resetWords(resets))
 }
 
 func (a *app) showReport(p plan.Plan) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/metalwright/metalwright/internal/diag"
 	"github.com/metalwright/metalwright/internal/engine"
 )
 
@@ -17,19 +18,10 @@ type workspaceFlags struct {
 	varFiles []string
 	operator string
 	debug    bool
-	warnings warnings
+	tell     bool // how many warnings there are: the command is about what the blueprint asks for
 	mirror   string
 	unlocked bool // the lock file is about to be written anew: it is not held against the catalog
 }
-
-// warnings say how much a command tells of warnings about the blueprint.
-type warnings uint8
-
-const (
-	untold  warnings = iota // nothing: the command is not about what the blueprint asks for
-	counted                 // how many, and where to read them
-	inFull
-)
 
 func (f *workspaceFlags) add(c *cobra.Command) {
 	c.Flags().StringVarP(&f.dir, "dir", "C", ".", "folder of the blueprint")
@@ -39,8 +31,8 @@ func (f *workspaceFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.debug, "debug", false, "log every request to standard error, without secrets")
 }
 
-// load loads the blueprint in the folder that args or --dir names, and reports what is wrong with it.
-func (a *app) load(f *workspaceFlags, args []string) (*engine.Workspace, error) {
+// read loads the blueprint in the folder that args or --dir names, with what is wrong with it.
+func (a *app) read(f *workspaceFlags, args []string) (*engine.Workspace, diag.List, error) {
 	dir := f.dir
 	if len(args) > 0 {
 		dir = args[0]
@@ -49,7 +41,7 @@ func (a *app) load(f *workspaceFlags, args []string) (*engine.Workspace, error) 
 	for _, v := range f.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok || name == "" {
-			return nil, fmt.Errorf("--var %q: want NAME=VALUE", v)
+			return nil, nil, fmt.Errorf("--var %q: want NAME=VALUE", v)
 		}
 		opt.Variables[name] = value
 	}
@@ -57,9 +49,18 @@ func (a *app) load(f *workspaceFlags, args []string) (*engine.Workspace, error) 
 		opt.Log = slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	w, diags := engine.Load(opt)
-	if !diags.HasErrors() && f.warnings != inFull {
-		if n := len(diags); n > 0 && f.warnings == counted && !a.json {
-			a.say("%s about the blueprint; metalwright validate%s shows them", count(n, "warning"), dirArg(dir))
+	return w, diags, nil
+}
+
+// load reads the blueprint and reports what is wrong with it.
+func (a *app) load(f *workspaceFlags, args []string) (*engine.Workspace, error) {
+	w, diags, err := a.read(f, args)
+	if err != nil {
+		return nil, err
+	}
+	if !diags.HasErrors() {
+		if n := len(diags); n > 0 && f.tell && !a.json {
+			a.say("%s about the blueprint; metalwright validate%s shows them", count(n, "warning"), dirArg(w.Dir))
 		}
 		diags = nil
 	}

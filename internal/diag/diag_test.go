@@ -90,3 +90,15 @@ func TestListErr(t *testing.T) {
 		t.Errorf("sorted: %v", got)
 	}
 }
+
+func TestRenderWraps(t *testing.T) {
+	l := diag.List{{Severity: diag.Error, Summary: "Too long", Detail: "Words that go on and on.\n\n    metalwright this command stays on its line\n\nunbreakablewordwithoutaspace is kept."}}
+	var b strings.Builder
+	if err := diag.Render(&b, l, diag.RenderOptions{Width: 16}); err != nil {
+		t.Fatal(err)
+	}
+	want := "Error: Too long\n\nWords that go on\nand on.\n\n    metalwright this command stays on its line\n\nunbreakablewordwithoutaspace\nis kept.\n\n"
+	if d := cmp.Diff(want, b.String()); d != "" {
+		t.Errorf("(-want +got)\n%s", d)
+	}
+}

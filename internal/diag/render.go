@@ -10,6 +10,7 @@ import (
 type RenderOptions struct {
 	Sources map[string][]byte // text by file name, for snippets
 	Color   bool
+	Width   int // details are wrapped to it; 0 = not at all
 }
 
 // Render writes each diagnostic: summary, place with its snippet, detail. It ends with a count when there is more than one.
@@ -52,8 +53,31 @@ func renderOne(b *strings.Builder, d Diagnostic, opt RenderOptions) {
 		fmt.Fprintf(b, "  in %s\n\n", d.Address)
 	}
 	if d.Detail != "" {
-		b.WriteString(strings.TrimRight(d.Detail, "\n") + "\n\n")
+		b.WriteString(wrap(strings.TrimRight(d.Detail, "\n"), opt.Width) + "\n\n")
 	}
+}
+
+// wrap breaks each line of a text at spaces. A line that is indented stands alone, as a command does, and is never broken.
+func wrap(text string, width int) string {
+	if width <= 0 {
+		return text
+	}
+	var out []string
+	for _, line := range strings.Split(text, "\n") {
+		for !strings.HasPrefix(line, " ") && len([]rune(line)) > width {
+			i := strings.LastIndex(string([]rune(line)[:width+1]), " ")
+			if i < 0 {
+				i = strings.Index(line, " ")
+			}
+			if i < 0 {
+				break
+			}
+			out = append(out, strings.TrimRight(line[:i], " "))
+			line = strings.TrimLeft(line[i:], " ")
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\n")
 }
 
 // snippet writes the first line of the subject and marks the part meant.
