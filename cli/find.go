@@ -115,17 +115,14 @@ func (a *app) direct(f *loginFlags, args []string, dir string) (engine.Direct, e
 		}
 		d.URLs = append(d.URLs, more...)
 	}
-	env := f.passwordEnv
-	d.Password = func(context.Context) (string, error) {
-		v, ok := os.LookupEnv(env)
-		if !ok || v == "" {
-			return "", fmt.Errorf("no password: --password-env names %q, which is not set", env)
-		}
-		return v, nil
-	}
-	if f.username == "" || env == "" {
+	if f.username == "" || f.passwordEnv == "" {
 		return d, errors.New("--username and --password-env are needed with --bmc and --bmc-file; a password is never given on the command line")
 	}
+	password := os.Getenv(f.passwordEnv)
+	if password == "" {
+		return d, fmt.Errorf("no password: --password-env names %q, which is not set", f.passwordEnv)
+	}
+	d.Password = func(context.Context) (string, error) { return password, nil }
 	return d, nil
 }
 

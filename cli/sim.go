@@ -195,7 +195,10 @@ func newSimLedger(a *app) *cobra.Command {
 				return err
 			}
 			if a.json {
-				return a.printJSON(ledgers)
+				return a.printJSON(struct {
+					Format int                   `json:"format"`
+					Nodes  map[string]sim.Ledger `json:"nodes"`
+				}{1, ledgers})
 			}
 			w := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
 			fmt.Fprintln(w, "NODE\tREQUESTS\tWRITES\tSESSIONS\tOPEN\tRESETS\tFLASHES\tVIOLATIONS")

@@ -29,7 +29,7 @@ its next side effect, and the reason is in the journal of the next run.` + codes
 					return err
 				}
 				if a.json {
-					return a.printJSON(list)
+					return a.printJSON(map[string]any{"format": 1, "leases": list})
 				}
 				for _, l := range list {
 					a.printf("%s  held by %s since %s, until %s\n", l.Name, l.Holder, l.Since.Local().Format(time.DateTime), l.Expires.Local().Format(time.TimeOnly))

@@ -50,7 +50,14 @@ func (a *app) showSurvey(d rack.Design, o rack.Observation, states map[string]st
 	for _, g := range o.Gaps {
 		a.printf("? %s  %s: %s\n", g.Address, g.Path, g.Reason)
 	}
-	a.printf("%d of %s read, %s, %s, %.1f s\n", read, count(len(o.Devices), "device"), count(len(o.Gaps), "gap"), count(requests, "request"),
+	all := map[string]bool{}
+	for _, dev := range o.Devices {
+		all[dev.Address] = true
+	}
+	for _, g := range o.Gaps { // who did not answer is no device, and counts
+		all[g.Address] = true
+	}
+	a.printf("%d of %s read, %s, %s, %.1f s\n", read, count(len(all), "device"), count(len(o.Gaps), "gap"), count(requests, "request"),
 		float64(slowest)/1000)
 }
 
