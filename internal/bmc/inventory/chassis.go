@@ -35,7 +35,7 @@ func (r *reader) readChassis(ctx context.Context) {
 	for _, c := range r.chassis {
 		o := c.Obj
 		d.Chassis = append(d.Chassis, rack.Chassis{ID: idOf(c), Type: text(o, "ChassisType"), Manufacturer: text(o, "Manufacturer"),
-			Model: r.checked(c, "Model"), SerialNumber: r.checked(c, "SerialNumber"), PartNumber: text(o, "PartNumber")})
+			Model: r.checked(c, "Model"), SerialNumber: r.checkedSerial(c), PartNumber: text(o, "PartNumber")})
 	}
 	slices.SortStableFunc(d.Chassis, func(a, b rack.Chassis) int { return natural(a.ID, b.ID) })
 	for i := range r.chassis {

@@ -166,3 +166,32 @@ func count[T any](list []T, is func(T) bool) int {
 	}
 	return n
 }
+
+// TestOther reads every tree in the folder that METALWRIGHT_TREES names and shows what it is: for trees that are not kept.
+func TestOther(t *testing.T) {
+	dir := os.Getenv("METALWRIGHT_TREES")
+	if dir == "" {
+		t.Skip("no other trees: METALWRIGHT_TREES names no folder")
+	}
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range list {
+		t.Run(e.Name(), func(t *testing.T) {
+			tree, err := recorded.Load(filepath.Join(dir, e.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, gaps := readTree(t, tree, inventory.Options{Registries: true})
+			t.Logf("%d requests\n%s", d.Stats.Requests, summary(d, gaps))
+			plain, plainGaps, err := inventory.Read(t.Context(), memoryOf(tree), inventory.Options{Registries: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, b := summary(d, gaps), summary(plain, plainGaps); a != b {
+				t.Errorf("reading singly differs from reading expanded (-expanded +singly):\n%s", cmp.Diff(a, b))
+			}
+		})
+	}
+}

@@ -34,7 +34,7 @@ func processorGPU(p *redfish.Resource) gpu {
 
 func describedGPU(p *redfish.Resource, source string) gpu {
 	part := text(p.Obj, "PartNumber")
-	return gpu{GPU: rack.GPU{ID: idOf(p), Model: product(p.Obj), SerialNumber: text(p.Obj, "SerialNumber"), Source: source,
+	return gpu{GPU: rack.GPU{ID: idOf(p), Model: product(p.Obj), SerialNumber: serial(p.Obj), Source: source,
 		Path: p.URI}, part: part}
 }
 
@@ -120,17 +120,24 @@ func (r *reader) placeGPUs(found []gpu) {
 	}
 }
 
-// dedupeGPUs drops what has the serial of an earlier one, and orders by id as people count.
+// dedupeGPUs drops what another collection has listed before, by serial, and orders by id as people count. Within one
+// collection nothing is dropped: on a GB300 two GPUs of one board have one serial.
 func dedupeGPUs(in []gpu) []gpu {
 	var out []gpu
-	seen := map[string]bool{}
+	counted := map[string]int{} // by serial
+	listed := map[string]int{}  // by serial and collection
+	paths := map[string]bool{}
 	for _, g := range in {
-		k := strings.ToLower(g.SerialNumber)
-		if k == "" {
-			k = "path " + redfish.Key(g.Path)
+		sn := strings.ToLower(g.SerialNumber)
+		if k := redfish.Key(g.Path) + " " + g.ID; paths[k] {
+			continue
+		} else if paths[k] = true; sn == "" {
+			out = append(out, g)
+			continue
 		}
-		if !seen[k] {
-			seen[k] = true
+		k := sn + " " + parentOf(g.Path)
+		if listed[k]++; listed[k] > counted[sn] {
+			counted[sn]++
 			out = append(out, g)
 		}
 	}
@@ -141,6 +148,12 @@ func dedupeGPUs(in []gpu) []gpu {
 		return strings.Compare(a.Path, b.Path)
 	})
 	return out
+}
+
+// parentOf is the collection that a resource stands in.
+func parentOf(uri string) string {
+	k := redfish.Key(uri)
+	return k[:max(strings.LastIndexByte(k, '/'), 0)]
 }
 
 // joinGPUs completes processors with their PCIe devices: by link, by serial, by part number (R116). A device that is none

@@ -144,6 +144,11 @@ func (r *reader) device(ctx context.Context) rack.Device {
 func (r *reader) finishDevice() {
 	d := &r.dev
 	d.Chassis, d.Firmware, d.Power, d.LeakDetectors = some(d.Chassis), some(d.Firmware), some(d.Power), some(d.LeakDetectors)
+	for _, f := range d.Firmware { // a manager that leaves its version to the inventory (HPE Cray)
+		if d.BMC.FirmwareVersion == "" && strings.EqualFold(f.ID, "BMC") {
+			d.BMC.FirmwareVersion = f.Version
+		}
+	}
 	for _, c := range d.Chassis { // equipment without a system: the maker of what stands there
 		d.BMC.Vendor = first(d.BMC.Vendor, c.Manufacturer)
 	}

@@ -163,6 +163,8 @@ func TestGPUs(t *testing.T) {
 		want string
 	}{
 		{"processor", cpuAnd(`"Model":"H100","SerialNumber":"1"`, `"Model":"H100","SerialNumber":"2"`), "2 x H100 by Processor"},
+		{"two of one board have one serial", cpuAnd(`"Model":"GB300","SerialNumber":"1"`, `"Model":"GB300","SerialNumber":"1"`), "2 x GB300 by Processor"},
+		{"serials that were never written", cpuAnd(`"Model":"MI200","SerialNumber":"00000000"`, `"Model":"MI200","SerialNumber":"00000000"`), "2 x MI200 by Processor"},
 		{"absent", cpuAnd(`"Model":"H100","SerialNumber":"1","Status":{"State":"Absent"}`), "none"},
 		{"the name is the product", cpuAnd(`"Model":"900-21010-0320-030","Name":"NVIDIA H100 NVL","SerialNumber":"1"`), "1 x NVIDIA H100 NVL by Processor"},
 		{"joined by serial", with(cpuAnd(`"SerialNumber":"1"`, `"SerialNumber":"2"`), pcie(map[string]string{
@@ -231,6 +233,21 @@ func TestBaseboard(t *testing.T) {
 	}
 }
 
+// TestGPUTwice counts a GPU once that both systems list, even where two share a serial.
+func TestGPUTwice(t *testing.T) {
+	res := map[string]string{"/Systems": collection("/Systems/N", "/Systems/BB"), "/Systems/BB": `{"Id":"BB","Processors":{"@odata.id":"/redfish/v1/Systems/BB/P"}}`,
+		"/Systems/BB/P": collection("/Systems/BB/P/G0", "/Systems/BB/P/G1", "/Systems/BB/P/G2"), "/Systems/N/Processors": collection("/Systems/N/Processors/G0", "/Systems/N/Processors/G1")}
+	for i, sn := range []string{"s", "s", "t"} {
+		res[fmt.Sprintf("/Systems/BB/P/G%d", i)] = fmt.Sprintf(`{"Id":"G%d","ProcessorType":"GPU","Model":"X","SerialNumber":%q}`, i, sn)
+		res[fmt.Sprintf("/Systems/N/Processors/G%d", i)] = res[fmt.Sprintf("/Systems/BB/P/G%d", i)]
+	}
+	d, gaps := read(t, host(res), inventory.Options{})
+	noGaps(t, gaps)
+	if n := len(d.Systems[0].GPUs); n != 3 {
+		t.Errorf("%d GPUs, want 3: %v", n, d.Systems[0].GPUs)
+	}
+}
+
 // TestStorage counts drives by serial and takes no pass-through for a volume.
 func TestStorage(t *testing.T) {
 	drive := func(id, more string) string {
@@ -290,6 +307,7 @@ func TestGaps(t *testing.T) {
 			"/D": `{"Id":"D","SerialNumber":"1","CapacityBytes":"1000"}`}, ""},
 		{"a negative amount of memory", map[string]string{"/Systems/N": `{"Id":"N","SerialNumber":"1","MemorySummary":{"TotalSystemMemoryGiB":-4}}`},
 			"/redfish/v1/Systems/N#/MemorySummary/TotalSystemMemoryGiB: plausible"},
+		{"a 404 under status 200", map[string]string{"/Systems/N/Bios": `{"error":{"code":"Base.1.4.ResourceMissingAtURI","message":"not found"}}`}, ""},
 		{"placeholders", firmware("a", "N/A", "b", "Not Present", "c", "null", "d", "-*"), ""},
 		{"members that are null", map[string]string{"/Systems/N/Processors": `{"Members":null}`}, ""},
 		{"a boot setup that is text", map[string]string{"/Systems/N": `{"Id":"N","Bios":{"@odata.id":"/redfish/v1/Systems/N/Bios"},"Boot":"x"}`}, "/redfish/v1/Systems/N#/Boot: no object"},

@@ -54,6 +54,10 @@ func (m *memory) Get(_ context.Context, uri string) (*redfish.Resource, error) {
 	if !ok {
 		return nil, &redfish.Error{Kind: redfish.Malformed, Method: "GET", URI: uri, Status: 200, Message: "the answer is no JSON object"}
 	}
+	if o.Has("error") && !o.Has("@odata.id") && !o.Has("Id") {
+		return nil, &redfish.Error{Kind: redfish.Answered, Method: "GET", URI: uri, Status: 200, Message: o.Str("error", "message"),
+			MessageIDs: []string{o.Str("error", "code"), first(o.Objs("error", "@Message.ExtendedInfo")).Str("MessageId")}}
+	}
 	return &redfish.Resource{URI: uri, Obj: o}, nil
 }
 
@@ -115,4 +119,11 @@ func service(t testing.TB, res map[string]string) *recorded.Tree {
 		t.Fatal(err)
 	}
 	return tree
+}
+
+func first(list []redfish.Object) redfish.Object {
+	if len(list) == 0 {
+		return nil
+	}
+	return list[0]
 }

@@ -126,7 +126,7 @@ func (r *reader) controllerAbilities(ctx context.Context, u *redfish.Resource, c
 // drive reads one drive. Empty bays and the BMC's own virtual media are none.
 func (r *reader) drive(res, unit *redfish.Resource, ctl []redfish.Object) (rack.Drive, bool) {
 	o := res.Obj
-	d := rack.Drive{ID: idOf(res), Path: res.URI, Model: r.checked(res, "Model"), SerialNumber: r.checked(res, "SerialNumber"),
+	d := rack.Drive{ID: idOf(res), Path: res.URI, Model: r.checked(res, "Model"), SerialNumber: r.checkedSerial(res),
 		CapacityBytes: r.amount(res, "CapacityBytes"), Media: text(o, "MediaType"), Protocol: text(o, "Protocol"), Bay: bay(o)}
 	if absent(o) || virtualDrive(d.ID, d.Model, d.Protocol) {
 		return d, false
@@ -212,7 +212,7 @@ func (r *reader) volumes(list, drives []*redfish.Resource, known []rack.Drive, u
 	c *rack.StorageController) []rack.Volume {
 	serials := map[string]string{}
 	for i := range drives {
-		serials[redfish.Key(drives[i].URI)] = text(drives[i].Obj, "SerialNumber")
+		serials[redfish.Key(drives[i].URI)] = serial(drives[i].Obj)
 	}
 	var out []rack.Volume
 	for _, v := range list {

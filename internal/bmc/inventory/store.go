@@ -70,6 +70,17 @@ var (
 	errEmpty = errors.New("the answer holds no property at all")
 )
 
+// isNotFound tells whether the BMC says that there is no such resource; some say so under status 200.
+func isNotFound(err error) bool {
+	if redfish.IsNotFound(err) {
+		return true
+	}
+	var e *redfish.Error
+	return errors.As(err, &e) && e.Status < 400 && slices.ContainsFunc(e.MessageIDs, func(id string) bool {
+		return strings.HasSuffix(id, ".ResourceMissingAtURI") || strings.HasSuffix(id, ".ResourceNotFound")
+	})
+}
+
 // get reads a resource that is optional: nil when there is no link, when it answers 404, and when it cannot be read, which
 // is a gap.
 func (r *reader) get(ctx context.Context, link string) *redfish.Resource {
@@ -78,7 +89,7 @@ func (r *reader) get(ctx context.Context, link string) *redfish.Resource {
 	}
 	res, err := r.fetch(ctx, link)
 	if err != nil {
-		if !redfish.IsNotFound(err) {
+		if !isNotFound(err) {
 			r.failed(withoutFragment(link), err)
 		}
 		return nil
@@ -172,7 +183,7 @@ func (r *reader) readMembers(ctx context.Context, link string) []*redfish.Resour
 	}
 	got, problems, err := r.src.Members(ctx, link)
 	if err != nil {
-		if !redfish.IsNotFound(err) {
+		if !isNotFound(err) {
 			r.failed(link, err)
 		}
 		return nil

@@ -43,7 +43,7 @@ func (r *reader) markHosts() {
 		s.board = !host
 		if st := state(o); strings.EqualFold(st, "Disabled") || strings.EqualFold(st, "Absent") {
 			n, _ := o.Int("ProcessorSummary", "Count")
-			host = host && (n > 0 || text(o, "SerialNumber") != "" || text(o, "Model") != "")
+			host = host && (n > 0 || serial(o) != "" || text(o, "Model") != "")
 		}
 		if want := r.opt.System; want != "" {
 			host = host && (strings.EqualFold(want, idOf(s.res)) || redfish.Key(want) == redfish.Key(s.res.URI))
@@ -66,7 +66,7 @@ func (r *reader) readSystem(ctx context.Context, s *system) {
 	o := s.res.Obj
 	s.out.ID, s.out.Path = idOf(s.res), s.res.URI
 	s.out.Manufacturer, s.out.Model = r.checked(s.res, "Manufacturer"), r.checked(s.res, "Model")
-	s.out.SerialNumber, s.out.BIOSVersion = r.checked(s.res, "SerialNumber"), r.checked(s.res, "BiosVersion")
+	s.out.SerialNumber, s.out.BIOSVersion = r.checkedSerial(s.res), r.checked(s.res, "BiosVersion")
 	s.out.UUID, s.out.PowerState = strings.ToLower(text(o, "UUID")), r.checked(s.res, "PowerState")
 	s.out.BootProgress = bootProgress(o)
 	s.out.LastResetTime = text(o, "LastResetTime")
@@ -150,7 +150,7 @@ func (r *reader) identify() {
 		}
 		s.out.Manufacturer = first(s.out.Manufacturer, text(c.Obj, "Manufacturer"))
 		s.out.Model = first(s.out.Model, text(c.Obj, "Model"))
-		s.out.SerialNumber = first(s.out.SerialNumber, text(c.Obj, "SerialNumber"))
+		s.out.SerialNumber = first(s.out.SerialNumber, serial(c.Obj))
 	}
 	if r.host == nil {
 		return
@@ -188,7 +188,7 @@ func (r *reader) enclosure(s *system) *redfish.Resource {
 		for _, l := range c.Obj.Links("Links", "ComputerSystems") {
 			mine = mine || redfish.Key(l) == redfish.Key(s.res.URI)
 		}
-		if n := enclosureRank(c.Obj); mine && text(c.Obj, "SerialNumber") != "" && n > most {
+		if n := enclosureRank(c.Obj); mine && serial(c.Obj) != "" && n > most {
 			best, most = c, n
 		}
 	}

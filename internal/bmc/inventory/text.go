@@ -22,6 +22,18 @@ func clean(s string) string {
 	return s
 }
 
+// noSerial matches what stands where a serial number was never written.
+var noSerial = regexp.MustCompile(`(?i)^(0+|f{4,}|x{3,}|\.+|0?123456789.*|.*redacted.*)$`)
+
+// serial gives the serial number under a path of keys; "" when there is none, or one that many machines share.
+func serial(o redfish.Object) string {
+	s := text(o, "SerialNumber")
+	if noSerial.MatchString(s) {
+		return ""
+	}
+	return s
+}
+
 // text gives the cleaned text under a path of keys.
 func text(o redfish.Object, keys ...string) string { return clean(o.Str(keys...)) }
 
@@ -47,6 +59,14 @@ func (r *reader) checked(res *redfish.Resource, keys ...string) string {
 		return ""
 	}
 	return clean(s)
+}
+
+// checkedSerial is checked for a serial number.
+func (r *reader) checkedSerial(res *redfish.Resource) string {
+	if r.checked(res, "SerialNumber") == "" {
+		return ""
+	}
+	return serial(res.Obj)
 }
 
 // amount gives a number that is not negative; anything else that stands there is a gap.
