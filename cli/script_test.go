@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -77,17 +78,18 @@ func haveTrees(t *testing.T) bool {
 	return false
 }
 
-// await FILE TEXT waits until a file that a background process writes holds a text. What is awaited is an event, so it looks
-// again at once, and ends when the script's time is over.
+// await FILE TEXT waits until a file that a background process writes holds a text; with * in its name, the only such file.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: await FILE TEXT")
 	}
 	name := ts.MkAbs(args[0])
-	for range 200 {
-		text, err := os.ReadFile(name)
-		if err == nil && strings.Contains(string(text), args[1]) {
-			return
+	for range 400 {
+		if files, _ := filepath.Glob(name); len(files) > 0 {
+			text, err := os.ReadFile(slices.Max(files))
+			if err == nil && strings.Contains(string(text), args[1]) {
+				return
+			}
 		}
 		_ = ts.Exec("metalwright", "version") // takes as long as a process takes
 	}
