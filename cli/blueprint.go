@@ -32,10 +32,7 @@ func newInit(a *app) *cobra.Command {
 				return err
 			}
 			if from == "" {
-				for _, name := range cat.BlueprintNames() {
-					a.printf("%-20s %s\n", name, blueprintSummary(cat, name))
-				}
-				return nil
+				return a.listBlueprints(cat)
 			}
 			if len(args) == 0 {
 				return errors.New("name the folder to create")
@@ -74,17 +71,32 @@ func (a *app) initFrom(cat catalog.Catalog, from, dir string) error {
 	if err := os.WriteFile(filepath.Join(dir, ".gitignore"), []byte(engine.StateDir+"/\n"+engine.BindingsFile+"\n"), 0o644); err != nil {
 		return err
 	}
-	a.printf("created %s from %s (%s); next: metalwright validate %s\n", dir, from, count(n+1, "file"), dir)
-	return nil
+	return a.result(map[string]any{"dir": dir, "from": from, "files": n + 1},
+		"created %s from %s (%s); next: metalwright validate %s", dir, from, count(n+1, "file"), dir)
 }
 
-func blueprintSummary(cat catalog.Catalog, name string) string {
-	bp, diags := blueprint.Parse(cat.Blueprints[name])
-	if bp == nil || diags.HasErrors() {
-		return ""
+func (a *app) listBlueprints(cat catalog.Catalog) error {
+	type entry struct {
+		Name    string `json:"name"`
+		Version string `json:"version"`
+		Summary string `json:"summary"`
 	}
-	d, _ := blueprint.Resolve(bp, blueprint.Options{Catalog: cat})
-	return strings.TrimSpace(d.Blueprint.Version + "  " + d.Blueprint.Summary)
+	list := []entry{}
+	for _, name := range cat.BlueprintNames() {
+		e := entry{Name: name}
+		if bp, diags := blueprint.Parse(cat.Blueprints[name]); bp != nil && !diags.HasErrors() {
+			d, _ := blueprint.Resolve(bp, blueprint.Options{Catalog: cat})
+			e.Version, e.Summary = d.Blueprint.Version, d.Blueprint.Summary
+		}
+		list = append(list, e)
+		if !a.json {
+			a.hang(fmt.Sprintf("%-20s %-6s ", e.Name, e.Version), e.Summary)
+		}
+	}
+	if a.json {
+		return a.printJSON(map[string]any{"format": 1, "blueprints": list})
+	}
+	return nil
 }
 
 func newValidate(a *app) *cobra.Command {
@@ -144,7 +156,7 @@ func newFmt(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			changed := 0
+			changed := []string{}
 			var all diag.List
 			sources := map[string][]byte{}
 			for _, path := range files {
@@ -158,8 +170,10 @@ func newFmt(a *app) *cobra.Command {
 				if diags.HasErrors() || bytes.Equal(out, text) {
 					continue
 				}
-				changed++
-				a.printf("%s\n", path)
+				changed = append(changed, path)
+				if !a.json {
+					a.printf("%s\n", path)
+				}
 				if !check {
 					if err := os.WriteFile(path, out, 0o644); err != nil {
 						return err
@@ -169,8 +183,13 @@ func newFmt(a *app) *cobra.Command {
 			if err := a.report(all, sources); err != nil {
 				return err
 			}
-			if check && changed > 0 {
-				return fmt.Errorf("%s not in standard form: run metalwright fmt", count(changed, "file"))
+			if a.json {
+				if err := a.printJSON(map[string]any{"format": 1, "changed": changed}); err != nil {
+					return err
+				}
+			}
+			if check && len(changed) > 0 {
+				return fmt.Errorf("%s not in standard form: run metalwright fmt", count(len(changed), "file"))
 			}
 			return nil
 		},

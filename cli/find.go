@@ -286,8 +286,7 @@ func (a *app) writeBindings(w *engine.Workspace, bindings []rack.Binding, l *log
 	if err := os.WriteFile(path, text, 0o644); err != nil {
 		return err
 	}
-	a.printf("bound %s in %s\n", count(n, "node"), path)
-	return nil
+	return a.result(map[string]any{"file": path, "bound": n}, "bound %s in %s", count(n, "node"), path)
 }
 
 // wants reads NODE=SERIAL, NODE=MAC, NODE=URL and the table.

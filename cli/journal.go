@@ -74,7 +74,11 @@ func (a *app) showJournal(file string) error {
 	}
 	for _, r := range records {
 		if a.json {
-			if err := a.event(r); err != nil {
+			line := struct {
+				Format int `json:"format"`
+				journal.Record
+			}{1, r}
+			if err := a.event(line); err != nil {
 				return err
 			}
 			continue
@@ -98,14 +102,28 @@ func newJournalVerify(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			type checked struct {
+				File    string `json:"file"`
+				Records int    `json:"records"`
+				Error   string `json:"error,omitempty"`
+			}
 			var bad error
+			var all []checked
 			for _, file := range files {
 				n, err := verifyJournal(file)
 				if err != nil {
 					bad = errors.Join(bad, fmt.Errorf("%s: %w", file, err))
+					all = append(all, checked{file, n, err.Error()})
+					continue
+				}
+				all = append(all, checked{file, n, ""})
+				if a.json {
 					continue
 				}
 				a.printf("✓ %s  %s, chain unbroken\n", file, count(n, "record"))
+			}
+			if a.json {
+				bad = errors.Join(bad, a.printJSON(map[string]any{"format": 1, "journals": all}))
 			}
 			return bad
 		},

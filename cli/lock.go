@@ -39,8 +39,7 @@ catalog that holds something else under the same name. With --check it writes no
 			}
 			text := blueprint.WriteLock(w.Design)
 			if bytes.Equal(text, old) {
-				a.printf("= %s pins what the blueprint uses\n", path)
-				return nil
+				return a.result(map[string]any{"file": path, "changed": false}, "= %s pins what the blueprint uses", path)
 			}
 			if check {
 				return fmt.Errorf("%s does not pin what the blueprint uses: run metalwright lock%s", path, dirArg(dir))
@@ -48,8 +47,7 @@ catalog that holds something else under the same name. With --check it writes no
 			if err := os.WriteFile(path, text, 0o644); err != nil {
 				return err
 			}
-			a.printf("✓ wrote %s\n", path)
-			return nil
+			return a.result(map[string]any{"file": path, "changed": true}, "✓ wrote %s", path)
 		},
 	}
 	f.add(c)

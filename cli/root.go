@@ -262,6 +262,16 @@ func (a *app) printJSON(v any) error {
 	return enc.Encode(v)
 }
 
+// result is the last word of a command that has only one: a line for a person, or a document of the same facts.
+func (a *app) result(facts map[string]any, format string, args ...any) error {
+	if !a.json {
+		a.printf(format+"\n", args...)
+		return nil
+	}
+	facts["format"] = 1
+	return a.printJSON(facts)
+}
+
 // event writes v as one line of JSON to the product.
 func (a *app) event(v any) error {
 	enc := json.NewEncoder(a.Out)

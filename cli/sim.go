@@ -66,9 +66,14 @@ do wrong; see metalwright sim faults.` + codes(exitDone, exitError),
 				return err
 			}
 			defer undo()
-			a.printf("simulated rack: %s; bindings in %s; 1 minute passes in %s\n", count(len(r.Nodes()), "node"),
-				filepath.Join(w.Dir, engine.BindingsFile), (time.Duration(float64(time.Minute) / speed)).Round(time.Millisecond))
-			if len(faults) > 0 {
+			path := filepath.Join(w.Dir, engine.BindingsFile)
+			err = a.result(map[string]any{"nodes": len(r.Nodes()), "bindings": path, "speed": speed, "seed": seed, "faults": slices.Concat([]string{}, faults)},
+				"simulated rack: %s; bindings in %s; 1 minute passes in %s", count(len(r.Nodes()), "node"), path,
+				(time.Duration(float64(time.Minute) / speed)).Round(time.Millisecond))
+			if err != nil {
+				return err
+			}
+			if len(faults) > 0 && !a.json {
 				a.printf("faults: %s, seed %d\n", strings.Join(faults, ", "), seed)
 			}
 			<-c.Context().Done()
@@ -146,7 +151,11 @@ settings, power state and tasks behind. It is for readers; behaviour is what sim
 				return err
 			}
 			defer func() { _ = l.Close() }()
-			a.printf("serving %d resources at %s, certificate pin %s, user %s\n", tree.Len(), l.URL, l.PinSHA256, user)
+			err = a.result(map[string]any{"resources": tree.Len(), "url": l.URL, "pin_sha256": l.PinSHA256, "username": user},
+				"serving %d resources at %s\n  certificate pin %s\n  user %s", tree.Len(), l.URL, l.PinSHA256, user)
+			if err != nil {
+				return err
+			}
 			<-c.Context().Done()
 			return nil
 		},
@@ -245,8 +254,7 @@ func newSimPoke(a *app) *cobra.Command {
 			if err := adminCall(c.Context(), http.MethodPost, s.Admin+"/poke?node="+url.QueryEscape(args[1]), body, nil); err != nil {
 				return fmt.Errorf("change node %s: %w", args[1], err)
 			}
-			a.say("changed %s behind everybody's back", args[1])
-			return nil
+			return a.result(map[string]any{"node": args[1]}, "changed %s behind everybody's back", args[1])
 		},
 	}
 	f.add(c)

@@ -23,6 +23,17 @@ func (a *app) wrap(indent, text string) {
 	}
 }
 
+// hang writes prose behind a head; what does not fit goes on below where it began.
+func (a *app) hang(head, text string) {
+	n := utf8.RuneCountInString(head)
+	for i, l := range wrapped(text, a.columns()-n) {
+		if i > 0 {
+			head = strings.Repeat(" ", n)
+		}
+		a.printf("%s%s\n", head, l)
+	}
+}
+
 func wrapped(text string, width int) []string {
 	var out []string
 	line := ""

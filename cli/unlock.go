@@ -50,8 +50,7 @@ its next side effect, and the reason is in the journal of the next run.` + codes
 			if err != nil {
 				return err
 			}
-			a.printf("broke %s, which %s had held since %s\n", l.Name, l.Holder, l.Since.Local().Format(time.DateTime))
-			return nil
+			return a.result(map[string]any{"broken": l}, "broke %s, which %s had held since %s", l.Name, l.Holder, l.Since.Local().Format(time.DateTime))
 		},
 	}
 	f.add(c)
