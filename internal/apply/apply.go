@@ -56,11 +56,11 @@ type Word string
 
 // The five results.
 const (
-	Done     Word = "done"
+	Done     Word = "done"     // as wanted
 	Skipped  Word = "skipped"  // was so already
 	Degraded Word = "degraded" // waived
 	Blocked  Word = "blocked"  // needs hands, another plan, or the end of what stopped the run
-	Failed   Word = "failed"
+	Failed   Word = "failed"   // did not work
 )
 
 // Result is how a run ended.
@@ -197,31 +197,22 @@ type begun struct {
 	held    *Held
 }
 
-// begin verifies the chain of the journal to go on with, takes the leases under a higher token, and only then writes.
+// begin verifies the chain of the journal to go on with, takes the leases under a higher token, and only then opens it for
+// writing: who comes second is told who came first.
 func (req Request) begin() (begun, error) {
 	b := begun{plan: req.Plan}
 	if req.Resume != "" {
-		j, rep, err := journal.Open(req.FS, req.Resume)
+		rep, err := journal.Load(req.FS, req.Resume)
+		if err == nil {
+			err = req.mayResume(rep)
+		}
 		if err != nil {
 			return b, err
 		}
-		if req.Plan.Digest != "" && req.Plan.Digest != rep.Plan.Digest {
-			err = step.Fail(step.HasMoved, fmt.Errorf("journal %s is of plan %s, not %s", req.Resume, rep.Plan.Digest.Short(),
-				req.Plan.Digest.Short()), "Plan again.")
-		} else if !rep.Resumable() {
-			err = step.Fail(step.HasMoved, fmt.Errorf("the run of journal %s has ended (%s)", req.Resume, rep.Ended), "Plan again.")
-		}
-		if err != nil {
-			return b, errors.Join(err, j.Close())
-		}
-		b.journal, b.replay, b.plan = j, rep, rep.Plan
+		b.replay, b.plan = rep, rep.Plan
 	}
 	if b.plan.ComputeDigest() != b.plan.Digest {
-		err := step.Fail(step.HasMoved, errors.New("the plan is not the one that its digest names"), "Plan again.")
-		if b.journal != nil {
-			err = errors.Join(err, b.journal.Close())
-		}
-		return b, err
+		return b, step.Fail(step.HasMoved, errors.New("the plan is not the one that its digest names"), "Plan again.")
 	}
 	var err error
 	token := b.replay.Token + 1
@@ -233,7 +224,7 @@ func (req Request) begin() (begun, error) {
 	switch {
 	case err != nil:
 	case req.Resume != "":
-		err = b.journal.Resume(token)
+		err = b.reopen(req, token)
 	default:
 		b.journal, err = journal.Create(req.FS, req.Dir, b.plan, token)
 	}
@@ -246,6 +237,32 @@ func (req Request) begin() (begun, error) {
 		}
 	}
 	return b, err
+}
+
+// mayResume says why a journal cannot be gone on with, or nil.
+func (req Request) mayResume(rep journal.Replay) error {
+	switch {
+	case req.Plan.Digest != "" && req.Plan.Digest != rep.Plan.Digest:
+		return step.Fail(step.HasMoved, fmt.Errorf("journal %s is of plan %s, not %s", req.Resume, rep.Plan.Digest.Short(),
+			req.Plan.Digest.Short()), "Plan again.")
+	case !rep.Resumable():
+		return step.Fail(step.HasMoved, fmt.Errorf("the run of journal %s has ended (%s)", req.Resume, rep.Ended), "Plan again.")
+	}
+	return nil
+}
+
+// reopen opens the journal to go on with for writing, under leases that are held. Another process may have written to it since
+// it was read.
+func (b *begun) reopen(req Request, token uint64) error {
+	j, rep, err := journal.Open(req.FS, req.Resume)
+	if err != nil {
+		return err
+	}
+	b.journal, b.replay = j, rep
+	if err := req.mayResume(rep); err != nil {
+		return err
+	}
+	return j.Resume(max(token, rep.Token+1))
 }
 
 // LeaseNames are the leases that a run of p takes, in their order.
