@@ -205,6 +205,9 @@ func (c *Client) logIn(ctx context.Context) (*credential, error) {
 			if busy++; busy > busyLogins {
 				return c.logInBasic(ctx, user, pass) // R1: a full table may not say so
 			}
+			if busy == 1 && c.soon(ctx, a) {
+				continue
+			}
 			if err := c.wait(ctx, a, busy); err != nil {
 				return nil, c.cancelled(ctx, http.MethodPost, uri)
 			}
@@ -394,7 +397,7 @@ func (c *Client) logout(ctx context.Context, a *credential) error {
 	ctx, cancel := context.WithTimeout(ctx, logoutTime)
 	defer cancel()
 	var err error
-	for range 2 {
+	for range 4 { // a session that is left behind takes a place from everybody (R67)
 		var ans answer
 		ans, _, err = c.once(ctx, call{method: http.MethodDelete, uri: a.uri, timeout: logoutTime}, a)
 		if err == nil && (ans.status/100 == 2 || ans.status == http.StatusNotFound || ans.status == http.StatusUnauthorized) {
