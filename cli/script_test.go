@@ -1,4 +1,4 @@
-package cli_test
+package cli
 
 import (
 	"bytes"
@@ -15,8 +15,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/metalwright/metalwright/cli"
 )
 
 var update = flag.Bool("update", false, "write golden output and generated documents back")
@@ -25,7 +23,7 @@ var update = flag.Bool("update", false, "write golden output and generated docum
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"metalwright": func() {
-			os.Exit(cli.Main(os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
+			os.Exit(Main(os.Args[1:], Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr}))
 		},
 	})
 }

@@ -37,7 +37,7 @@ func (a *app) newView(d rack.Design, p plan.Plan, pace float64) *view {
 		lines: map[string]string{}, said: map[string]time.Time{}}
 	for _, n := range p.Nodes {
 		v.order = append(v.order, n.Name)
-		v.name = min(max(v.name, utf8.RuneCountInString(n.Name)), 24)
+		v.name = max(v.name, utf8.RuneCountInString(n.Name))
 		v.steps[n.Name] = map[step.ID]numbered{}
 		for i, s := range n.Steps {
 			v.steps[n.Name][s.ID] = numbered{s, i + 1, len(n.Steps)}
@@ -91,7 +91,14 @@ func (v *view) head(e apply.Event) string {
 	if u := v.u[e.Node]; u > 0 {
 		slot = fmt.Sprintf("U%d", u)
 	}
-	return fmt.Sprintf("  %-*s  %-3s  %s", v.name, who, slot, clock(e.Elapsed))
+	width := v.name
+	if v.a.tty {
+		width = min(width, max(v.a.columns()/4, 8))
+	}
+	if r := []rune(who); len(r) > width { // names of one rack differ at their end
+		who = "…" + string(r[len(r)-width+1:])
+	}
+	return fmt.Sprintf("  %-*s  %-3s  %s", width, who, slot, clock(e.Elapsed))
 }
 
 // what says which step of how many, what it changes, and how far it is.
