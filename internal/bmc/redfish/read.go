@@ -134,7 +134,7 @@ func (c *Client) read(ctx context.Context, q call, send sender) (a answer, at st
 			if again = waits < c.health.allow(waitRetries) && time.Since(start) < longestHint; again {
 				waits++
 			}
-			if again && waits == 1 && c.soon(ctx, a) {
+			if again && c.soon(ctx, a, waits) {
 				continue
 			}
 		case a.status == 500, a.status == 502, a.status == 504:
@@ -206,13 +206,14 @@ func (c *Client) wait(ctx context.Context, a answer, attempt int) error {
 }
 
 // soon waits a moment instead of the whole second that a busy BMC asks for, and tells whether it did. Retry-After has whole
-// seconds, so "1" is the shortest thing that a BMC can say. A read is harmless and is tried once before that time; what is
+// seconds, so "1" is the shortest thing that a BMC can say. A read is harmless and is tried twice before that time; what is
 // busy then too is given all the time it asks for.
-func (c *Client) soon(ctx context.Context, a answer) bool {
-	if a.status != http.StatusServiceUnavailable || retryAfter(a.header, time.Now()) != time.Second {
+func (c *Client) soon(ctx context.Context, a answer, attempt int) bool {
+	if attempt > 2 || a.status != http.StatusServiceUnavailable || retryAfter(a.header, time.Now()) != time.Second {
 		return false
 	}
-	return sleep(ctx, momentWait/2+time.Duration(float64(momentWait/2)*c.opt.Jitter())) == nil
+	moment := momentWait * time.Duration(attempt)
+	return sleep(ctx, moment/2+time.Duration(float64(moment/2)*c.opt.Jitter())) == nil
 }
 
 // retryAfter reads seconds or a date (RFC 9110 10.2.3), capped.

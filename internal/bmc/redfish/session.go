@@ -205,7 +205,7 @@ func (c *Client) logIn(ctx context.Context) (*credential, error) {
 			if busy++; busy > busyLogins {
 				return c.logInBasic(ctx, user, pass) // R1: a full table may not say so
 			}
-			if busy == 1 && c.soon(ctx, a) {
+			if c.soon(ctx, a, busy) {
 				continue
 			}
 			if err := c.wait(ctx, a, busy); err != nil {
