@@ -130,3 +130,43 @@ func constants(t *testing.T, file, of string) [][2]string {
 	})
 	return out
 }
+
+// TestReferenceChanges holds the section Unreleased of the changelog against the fragments. With -update it assembles it.
+func TestReferenceChanges(t *testing.T) {
+	const path = "../CHANGELOG.md"
+	files, err := filepath.Glob("../docs/changes/unreleased/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fragments strings.Builder
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(text), "- **") || !strings.HasSuffix(string(text), "\n") {
+			t.Errorf("%s is no list item that begins with its subject in bold", f)
+		}
+		fragments.Write(text)
+	}
+	have, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, rest, ok := strings.Cut(string(have), "\n## Unreleased\n\n")
+	if !ok {
+		t.Fatalf("%s has no section Unreleased", path)
+	}
+	released := ""
+	if i := strings.Index(rest, "\n## "); i >= 0 {
+		released = rest[i:]
+	}
+	want := head + "\n## Unreleased\n\n" + fragments.String() + released
+	if *update {
+		if err := os.WriteFile(path, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if d := cmp.Diff(want, string(have)); d != "" {
+		t.Errorf("%s is stale: run make gen (-want +got)\n%s", path, d)
+	}
+}
