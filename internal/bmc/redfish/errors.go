@@ -103,7 +103,13 @@ func (e *Error) Class() step.Class {
 			return step.Transient
 		}
 		return step.Rejected
-	case ForeignLink, Forbidden:
+	case ForeignLink:
+		return step.Rejected
+	case Forbidden: // a credential that could not be had knows best why
+		var f *step.Failure
+		if errors.As(e.Err, &f) {
+			return f.Class
+		}
 		return step.Rejected
 	}
 	if errors.Is(e.Err, ErrMoved) {
@@ -147,6 +153,9 @@ func (e *Error) advice() string {
 		return "Nothing was repeated. The next run reads the device first and goes on from what it finds."
 	}
 	if a := adviceOfKind[e.Kind]; a != "" {
+		return a
+	}
+	if a := step.AdviceOf(e.Err); a != "" {
 		return a
 	}
 	switch {

@@ -43,6 +43,12 @@ func (a *Attempts) count(host string) int {
 	return a.failed[host]
 }
 
+// Refused tells whether a BMC has refused as many logins as may be made.
+func (a *Attempts) Refused(base string) bool {
+	u, err := parseBase(base)
+	return err == nil && a.count(hostPort(u)) >= maxLogins
+}
+
 // Forget clears a BMC's failures: after a login that worked, or when a person changed the credential.
 func (a *Attempts) Forget(base string) {
 	host := base
@@ -181,7 +187,7 @@ func (c *Client) logIn(ctx context.Context) (*credential, error) {
 		}
 		user, pass, err := c.opt.Login(ctx)
 		if err != nil {
-			return nil, &Error{Kind: Forbidden, Method: "login", URI: c.wire.base.Host, Message: "no credential", Err: err}
+			return nil, &Error{Kind: Forbidden, Method: "login", URI: c.wire.base.Host, Err: err}
 		}
 		c.redact.add(pass)
 		if uri == "" {
