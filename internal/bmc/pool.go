@@ -39,6 +39,9 @@ func NewPool() *Pool {
 	return &Pool{conns: map[string]*conn{}, stale: map[string][]string{}, attempts: new(redfish.Attempts)}
 }
 
+// Refused tells whether the BMC at a URL has refused as many logins of this pool as may be made.
+func (p *Pool) Refused(url string) bool { return p.attempts.Refused(url) }
+
 // Open gives a driver for one node. Drivers of the same BMC share its session and queue; the options of the first one hold
 // for both. Nothing is sent yet. Close the driver: the last one logs out.
 func (p *Pool) Open(_ context.Context, ep Endpoint, opt Options) (*Driver, error) {
