@@ -77,7 +77,7 @@ func OnSimulator(w *Workspace, d rack.Design, r *sim.Rack, state string) *Worksp
 	for _, b := range r.Bindings() {
 		inner.Bindings[b.Node] = b
 	}
-	inner.resolver = simResolver(r)
+	inner.resolver, inner.refused = simResolver(r), newRefusals(state)
 	inner.sim = &Simulated{Speed: r.Speed()}
 	return &inner
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/metalwright/metalwright/internal/catalog"
 	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/journal"
+	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/sim"
 )
@@ -84,6 +85,9 @@ var embedded = sync.OnceValues(catalog.Load)
 // journalFS is the disk under the journals.
 type journalFS = journal.FS
 
+// absent is a password whose variable is not set.
+const absent = ""
+
 // desk is a blueprint in a folder of its own and the simulated rack behind it, in memory.
 type desk struct {
 	t        *testing.T
@@ -97,11 +101,18 @@ type desk struct {
 	said     bytes.Buffer // everything logged
 }
 
-// newDesk writes the blueprint, and builds its rack.
-func newDesk(t *testing.T, text string, o sim.Options) *desk {
+// bareDesk writes the blueprint, and has no rack yet.
+func bareDesk(t *testing.T, text string) *desk {
 	t.Helper()
 	d := &desk{t: t, dir: t.TempDir(), password: map[string]string{}, operator: "anna"}
 	d.write("main.mw.hcl", text)
+	return d
+}
+
+// newDesk writes the blueprint, and builds its rack.
+func newDesk(t *testing.T, text string, o sim.Options) *desk {
+	t.Helper()
+	d := bareDesk(t, text)
 	w := d.open()
 	if o.Fetch == nil {
 		o.Fetch = w.FetchImage
@@ -129,7 +140,7 @@ func (d *desk) write(name, text string) {
 	}
 }
 
-// open loads the blueprint as a new process would. The workspace is closed at the end of the test.
+// open loads the blueprint as a new process would. The workspace is closed at the end of the test at the latest.
 func (d *desk) open() *engine.Workspace {
 	d.t.Helper()
 	cat, err := embedded()
@@ -142,12 +153,32 @@ func (d *desk) open() *engine.Workspace {
 	if diags.HasErrors() {
 		d.t.Fatal(diags.Err())
 	}
-	d.t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			d.t.Error(err)
-		}
-	})
+	d.t.Cleanup(func() { d.close(w) })
 	return w
+}
+
+// close ends what a process has open. It may be called twice.
+func (d *desk) close(w *engine.Workspace) {
+	d.t.Helper()
+	if err := w.Close(); err != nil {
+		d.t.Error(err)
+	}
+}
+
+// survey does what the command does.
+func (d *desk) survey(ctx context.Context) rack.Observation {
+	d.t.Helper()
+	w := d.open()
+	defer d.close(w)
+	return w.Survey(ctx, engine.SurveyOptions{})
+}
+
+// plan does what the command does.
+func (d *desk) plan(ctx context.Context) (plan.Plan, rack.Observation) {
+	d.t.Helper()
+	w := d.open()
+	defer d.close(w)
+	return w.Plan(ctx, engine.SurveyOptions{})
 }
 
 func (d *desk) dialer() engine.Dialer {
@@ -162,7 +193,7 @@ func (d *desk) env(name string) (string, bool) {
 	for _, n := range d.rack.Nodes() {
 		if sim.CredentialRef(n) == rack.SecretRef("env:"+name) {
 			if p, ok := d.password[n]; ok {
-				return p, true
+				return p, p != absent
 			}
 			_, p := d.rack.Credentials(n)
 			return p, true
@@ -188,6 +219,7 @@ func (d *desk) faults(node string, list ...string) {
 func (d *desk) apply(ctx context.Context, opt engine.ApplyOptions) (engine.Applied, error) {
 	d.t.Helper()
 	w := d.open()
+	defer d.close(w)
 	pending, err := w.Pending()
 	if err != nil {
 		d.t.Fatal(err)
@@ -237,4 +269,14 @@ func words(got engine.Applied) map[string]apply.Word {
 		out[n.Node] = n.Word
 	}
 	return out
+}
+
+// labText is the demonstration: a node of each of six vendors, with settings, volumes and firmware.
+func labText() string {
+	cat, err := embedded()
+	if err != nil {
+		panic(err)
+	}
+	files := cat.Blueprints["lab-1rack"]
+	return string(files["main.mw.hcl"]) + string(files["site.mw.hcl"])
 }

@@ -68,6 +68,7 @@ type Workspace struct {
 	pool     *bmc.Pool
 	resolver *secret.Resolver
 	images   *imageServer
+	refused  *refusals
 	sim      *Simulated
 }
 
@@ -87,7 +88,7 @@ func Load(opt Options) (*Workspace, diag.List) {
 	}
 	w := &Workspace{Dir: opt.Dir, opt: opt, Sources: map[string][]byte{}, pool: bmc.NewPool(),
 		resolver: secret.NewResolver(secret.Options{Dir: opt.Dir, LookupEnv: opt.LookupEnv, Warn: func(s string) { opt.Log.Warn(s) }})}
-	w.images = newImageServer(w.firmwareFile)
+	w.images, w.refused = newImageServer(w.firmwareFile), newRefusals(opt.StateDir)
 	w.pool.Sessions = sessionFiles{dir: filepath.Join(opt.StateDir, "sessions"), who: w.who()}
 	if opt.Catalog != nil {
 		w.Catalog = *opt.Catalog
@@ -217,8 +218,11 @@ func (w *Workspace) RunTests() []blueprint.TestResult {
 	return blueprint.RunTests(w.parsed, w.Tests, w.bpOpt)
 }
 
-// Close stops serving firmware files. Sessions were logged out at the end of each call.
-func (w *Workspace) Close() error { return w.images.close() }
+// Close stops serving firmware files, and keeps which logins were refused. Sessions were logged out at the end of each call.
+func (w *Workspace) Close() error {
+	refused := func(node string) bool { return w.pool.Refused(w.Bindings[node].URL) }
+	return errors.Join(w.refused.settle(refused), w.images.close())
+}
 
 // Redact removes every secret that was resolved from text.
 func (w *Workspace) Redact(text string) string { return w.resolver.Redact(text) }

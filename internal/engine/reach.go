@@ -142,6 +142,9 @@ func (w *Workspace) login(n rack.Node, b rack.Binding) func(context.Context) (st
 		if err != nil {
 			return "", "", err
 		}
+		if err := w.refused.check(n.Name, user, v.Reveal()); err != nil {
+			return "", "", err
+		}
 		return user, v.Reveal(), nil
 	}
 }
