@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -141,7 +142,7 @@ changed one; --pin names the one to expect.` + codes(exitDone, exitError, exitSt
 				return err
 			}
 			if a.json {
-				if err := a.printJSON(o); err != nil {
+				if err := survey.WriteJSON(a.Out, o); err != nil {
 					return err
 				}
 			} else {
@@ -165,11 +166,19 @@ changed one; --pin names the one to expect.` + codes(exitDone, exitError, exitSt
 	return c
 }
 
+const (
+	manyBMCs  = 200       // from here on what was read takes more memory than reading it
+	manyBytes = 200 << 20 // 1,000 BMCs hold about 110 MB; the collector works harder before it takes more than this
+)
+
 func (a *app) survey(ctx context.Context, f *workspaceFlags, l *loginFlags, args []string) (rack.Observation, rack.Design, error) {
 	if len(l.urls) > 0 || l.file != "" {
 		d, err := a.direct(l, args, f.dir)
 		if err != nil {
 			return rack.Observation{}, rack.Design{}, err
+		}
+		if len(d.URLs) > manyBMCs && os.Getenv("GOMEMLIMIT") == "" {
+			debug.SetMemoryLimit(manyBytes)
 		}
 		o, err := engine.SurveyDirect(ctx, d)
 		return o, rack.Design{}, err
