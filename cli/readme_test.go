@@ -17,6 +17,7 @@ func TestReadme(t *testing.T) {
 	if testing.Short() {
 		t.Skip("brings four simulated nodes up")
 	}
+	t.Parallel()
 	text, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)

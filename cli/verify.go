@@ -11,7 +11,7 @@ import (
 )
 
 func newVerify(a *app) *cobra.Command {
-	f := workspaceFlags{tell: true}
+	var f workspaceFlags
 	var only []string
 	c := &cobra.Command{
 		Use: "verify [DIR]", GroupID: "rack", Short: "Read everything again: finished means that a new plan is empty",

@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # The main job on a simulated rack: blueprint -> plan -> apply -> empty plan -> drift -> repair -> evidence; then again with
-# every fault the simulator knows. Needs only Go, git and make. Speed is simulated minutes per minute.
+# every fault the simulator knows. Needs only Go, git and make.
+#
+#   demo.sh [quiet] [faults]    one of the rounds; both when none is named
+#   SPEED=300                   simulated minutes per minute
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 speed=${SPEED:-300}
@@ -12,7 +15,9 @@ cleanup() {
   rm -rf "$work"
 }
 trap cleanup EXIT
-title() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+bold= plain=
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\033[1m' plain=$'\033[0m'; fi
+title() { printf '\n%s== %s%s\n' "$bold" "$*" "$plain"; }
 run() { printf '$ metalwright %s\n' "$*"; "$mw" "$@"; }
 expect() { # CODE COMMAND...: the command must end with that code
   local want=$1 got=0
@@ -37,11 +42,12 @@ stop_sim() { kill "$sim"; wait "$sim" 2>/dev/null || true; sim=; }
 
 title "build"
 go build -o "$mw" ./cli/metalwright
+cd "$work"
 
 round() { # NAME SIM-ARGS...
-  local dir="$work/$1"
+  local dir=$1
   shift
-  title "a blueprint from the catalog ($(basename "$dir"))"
+  title "a blueprint from the catalog"
   run init --from lab-1rack "$dir"
   run validate "$dir"
   title "a simulated rack"
@@ -65,6 +71,12 @@ round() { # NAME SIM-ARGS...
   run sim ledger "$dir"
   stop_sim
 }
-round quiet
-round faults --faults all --seed 7
+[ $# -gt 0 ] || set -- quiet faults
+for name; do
+  case $name in
+    quiet) round lab ;;
+    faults) round faulty --faults all --seed 7 ;;
+    *) echo "demo: there is no round $name" >&2; exit 1 ;;
+  esac
+done
 title "demo done"
