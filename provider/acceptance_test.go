@@ -3,6 +3,8 @@ package provider_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -13,6 +15,8 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
+	"github.com/metalwright/metalwright/internal/apply"
+	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
@@ -240,6 +244,105 @@ func TestAccUnknownInventory(t *testing.T) {
 	l.closed()
 }
 
+// Two racks of one blueprint are two resources that share its BMCs' sessions. A rack that is taken out of the blueprint can still
+// be destroyed.
+func TestAccTwoRacks(t *testing.T) {
+	needEngine(t)
+	t.Parallel()
+	l := newLab(t, "racks", speed)
+	a := "\nresource \"metalwright_rack\" \"lab\" { rack = \"a\" }\n"
+	b := "\nresource \"metalwright_rack\" \"b\" { rack = \"rack.b\" }\n"
+	empty := []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}
+	before := 0
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: factories(),
+		Steps: []resource.TestStep{
+			{Config: l.provider() + rackBlock, ExpectError: regexp.MustCompile(`(?s)Unknown rack.*has 2\s+racks, name one`)},
+			{Config: l.provider() + a + b, ConfigPlanChecks: resource.ConfigPlanChecks{
+				PreApply:             []plancheck.PlanCheck{planned("resets", knownvalue.MapExact(int64s(map[string]int64{"host_reset": 1})))},
+				PostApplyPostRefresh: empty,
+			}, ConfigStateChecks: []statecheck.StateCheck{kept("id", knownvalue.StringExact("rack.a")), kept("nodes", knownvalue.MapSizeExact(1))}},
+			{PreConfig: func() {
+				before = l.writes()
+				for _, node := range []string{"a1", "b1"} {
+					if led := l.ledger(node); led.Resets["host_reset"] != 1 {
+						t.Errorf("%s: resets %v, want one of the host", node, led.Resets)
+					}
+				}
+				if err := os.Remove(filepath.Join(l.dir, "b.mw.hcl")); err != nil {
+					t.Fatal(err)
+				}
+			}, Config: l.provider() + a, ConfigPlanChecks: resource.ConfigPlanChecks{
+				PreApply: []plancheck.PlanCheck{
+					plancheck.ExpectResourceAction("metalwright_rack.b", plancheck.ResourceActionDestroy),
+					planned("impact", knownvalue.ListSizeExact(0)),
+				},
+				PostApplyPostRefresh: empty,
+			}},
+		},
+	})
+	l.unchanged(before)
+	l.closed()
+}
+
+// A node that may be left behind is left behind, and caught up with when it is back.
+func TestAccDegraded(t *testing.T) {
+	needEngine(t)
+	t.Parallel()
+	l := newLab(t, "racks", speed)
+	l.edit("b.mw.hcl", "rack = rack.b", "rack = rack.a") // both nodes in one rack
+	var b1 *cable
+	config := l.provider(func(b *rack.Binding, _ *string) {
+		if b.Node == "b1" {
+			b1 = newCable(t, b.URL)
+			b.URL = b1.url
+		}
+	}) + "\nresource \"metalwright_rack\" \"lab\" {\n  rack                   = \"a\"\n  degraded_nodes_allowed = 1\n}\n"
+	b1.pull()
+	empty := []plancheck.PlanCheck{plancheck.ExpectEmptyPlan()}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: factories(),
+		Steps: []resource.TestStep{
+			{Config: config, ConfigPlanChecks: resource.ConfigPlanChecks{PostApplyPostRefresh: empty}, ConfigStateChecks: []statecheck.StateCheck{
+				kept("converged", knownvalue.Bool(false)), kept("gaps", knownvalue.ListSizeExact(1)), kept("nodes", knownvalue.MapSizeExact(1))}},
+			{PreConfig: b1.plug, Config: config, ConfigPlanChecks: resource.ConfigPlanChecks{
+				PreApply:             []plancheck.PlanCheck{planned("resets", knownvalue.MapExact(int64s(map[string]int64{"host_reset": 1})))},
+				PostApplyPostRefresh: empty,
+			}, ConfigStateChecks: []statecheck.StateCheck{
+				kept("converged", knownvalue.Bool(true)), kept("gaps", knownvalue.ListSizeExact(0)), kept("nodes", knownvalue.MapSizeExact(2))}},
+		},
+	})
+	l.closed()
+}
+
+// Leases are those of the command line: who is second is told who holds the node, and nothing is changed.
+func TestAccLocked(t *testing.T) {
+	needEngine(t)
+	t.Parallel()
+	l := newLab(t, "node", speed)
+	w, diags := engine.Load(engine.Options{Dir: l.dir})
+	if err := diags.Err(); err != nil {
+		t.Fatal(err)
+	}
+	held, err := w.Locks().Acquire(apply.ThisProcess("somebody-else"), []string{"node/dell"}, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resource.Test(t, resource.TestCase{
+		ProtoV6ProviderFactories: factories(),
+		Steps: []resource.TestStep{
+			{Config: l.provider() + rackBlock, ExpectError: regexp.MustCompile(`(?s)Apply cannot run.*node/dell is\s+held\s+by\s+somebody-else`)},
+			{PreConfig: func() {
+				l.unchanged(0)
+				if err := held.Release(); err != nil {
+					t.Fatal(err)
+				}
+			}, Config: l.provider() + rackBlock},
+		},
+	})
+	l.closed()
+}
+
 func serial(l *lab, node string) string {
 	for _, b := range l.bindings {
 		if b.Node == node {
@@ -280,7 +383,9 @@ func (n listOf) String() string { return fmt.Sprintf("a list of %d or more", int
 // check is a plan check that looks at something else than the plan.
 type check func()
 
-func (c check) CheckPlan(context.Context, plancheck.CheckPlanRequest, *plancheck.CheckPlanResponse) { c() }
+func (c check) CheckPlan(context.Context, plancheck.CheckPlanRequest, *plancheck.CheckPlanResponse) {
+	c()
+}
 
 // drifted checks that the refreshed rack tells a difference.
 type drifted string

@@ -17,7 +17,7 @@ type cable struct {
 	mu     sync.Mutex
 	open   map[net.Conn]bool
 	pulled bool
-	when   func() bool
+	answer func() bool // asked before every answer that comes through; false = it is lost, and the cable pulled
 }
 
 func newCable(t *testing.T, bmc string) *cable {
@@ -90,7 +90,7 @@ func (c *cable) carry(in net.Conn) {
 	delete(c.open, out)
 }
 
-// watching looks at the condition of pullWhen before every answer that it passes on.
+// watching asks before every answer that it passes on.
 type watching struct {
 	io.Writer
 	c *cable
@@ -98,9 +98,9 @@ type watching struct {
 
 func (w watching) Write(b []byte) (int, error) {
 	w.c.mu.Lock()
-	when := w.c.when
+	ask := w.c.answer
 	w.c.mu.Unlock()
-	if when != nil && when() {
+	if ask != nil && !ask() {
 		w.c.pull()
 		return 0, io.ErrClosedPipe
 	}
@@ -111,7 +111,7 @@ func (w watching) Write(b []byte) (int, error) {
 func (c *cable) pull() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.pulled, c.when = true, nil
+	c.pulled, c.answer = true, nil
 	for conn := range c.open {
 		_ = conn.Close()
 	}
@@ -121,7 +121,20 @@ func (c *cable) pull() {
 func (c *cable) pullWhen(holds func() bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.when = holds
+	c.answer = func() bool { return !holds() }
+}
+
+// onceWhen calls do when an answer comes and the condition holds, once, and passes the answer on.
+func (c *cable) onceWhen(holds func() bool, do func()) {
+	var once sync.Once
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.answer = func() bool {
+		if holds() {
+			once.Do(do)
+		}
+		return true
+	}
 }
 
 // plug makes it whole again.

@@ -112,7 +112,7 @@ func (c *coordinator) workspace(s source) (*workspace, fwdiag.Diagnostics) {
 	if w := c.loaded[key]; w != nil {
 		return w, nil
 	}
-	loaded, found := engine.Load(opt)
+	loaded, found := load(opt)
 	diags.Append(rendered(found)...)
 	if diags.HasError() {
 		return nil, diags
@@ -120,6 +120,25 @@ func (c *coordinator) workspace(s source) (*workspace, fwdiag.Diagnostics) {
 	w := &workspace{Workspace: loaded, views: map[rack.Address]*rackView{}}
 	c.loaded[key] = w
 	return w, diags
+}
+
+// load loads a blueprint with that part of the inventory which it has nodes for: an inventory may serve several blueprints.
+func load(opt engine.Options) (*engine.Workspace, diag.List) {
+	if opt.Bindings == nil {
+		return engine.Load(opt)
+	}
+	all := opt.Bindings
+	opt.Bindings = []rack.Binding{}
+	w, found := engine.Load(opt)
+	if found.HasErrors() {
+		return w, found
+	}
+	for _, b := range all {
+		if _, ok := w.Design.Node(b.Node); ok {
+			opt.Bindings = append(opt.Bindings, b)
+		}
+	}
+	return engine.Load(opt)
 }
 
 // bindingsFrom gives the bindings with their CA files named from a blueprint's folder, as the engine wants them: what is said

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/binary"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -65,6 +66,10 @@ func withEngine(run func() int) (int, error) {
 		}
 	}
 	buildDir = dir
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil { // they wait for BMCs, not for processors
+		return 1, err
+	}
 	return run(), nil
 }
 
@@ -225,7 +230,9 @@ func (l *lab) poke(node string, p sim.Poke) {
 }
 
 // drift sets a BIOS attribute of the service node to another value than its profile says.
-func (l *lab) drift() { l.poke("dell", sim.Poke{BIOS: map[string]any{"SriovGlobalEnable": "Disabled"}}) }
+func (l *lab) drift() {
+	l.poke("dell", sim.Poke{BIOS: map[string]any{"SriovGlobalEnable": "Disabled"}})
+}
 
 // edit replaces text in the blueprint.
 func (l *lab) edit(file, old, to string) {
@@ -246,7 +253,9 @@ func (l *lab) edit(file, old, to string) {
 // factories serve the provider within the test process.
 func factories() map[string]func() (tfprotov6.ProviderServer, error) {
 	return map[string]func() (tfprotov6.ProviderServer, error){
-		"metalwright": func() (tfprotov6.ProviderServer, error) { return providerserver.NewProtocol6(provider.New("test")())(), nil },
+		"metalwright": func() (tfprotov6.ProviderServer, error) {
+			return providerserver.NewProtocol6(provider.New("test")())(), nil
+		},
 	}
 }
 
