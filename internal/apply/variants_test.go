@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/metalwright/metalwright/internal/journal"
@@ -37,18 +38,23 @@ var variants = map[string]variant{
 		}
 	}),
 	"journalled after the act": recordHook(func() func(*journal.Journal, journal.Record) error {
+		var mu sync.Mutex // nodes run side by side
 		late := map[step.ID][]journal.Record{}
 		return func(j *journal.Journal, r journal.Record) error {
+			mu.Lock()
 			if r.Kind == journal.Intent || r.Kind == journal.Dispatched && !r.Op.Sent {
 				late[r.Step] = append(late[r.Step], r)
+				mu.Unlock()
 				return nil
 			}
-			for _, l := range late[r.Step] {
+			due := late[r.Step]
+			delete(late, r.Step)
+			mu.Unlock()
+			for _, l := range due {
 				if err := j.Append(l); err != nil {
 					return err
 				}
 			}
-			delete(late, r.Step)
 			return j.Append(r)
 		}
 	}),
