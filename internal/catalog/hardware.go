@@ -45,8 +45,8 @@ var innerSpecs = map[string]blockSpec{
 	"holds":     {"count": number, "model": text},
 	"units": {"nodes": number, "leaf": number, "spine": number, "core": number, "node_cables": number,
 		"spine_cables": number},
-	"timing":    {"post_s": number, "bmc_reset_s": number, "aux_cycle_s": number},
-	"no_merge":  {"a": text, "b": text, "why": text},
+	"timing":   {"post_s": number, "bmc_reset_s": number, "aux_cycle_s": number},
+	"no_merge": {"a": text, "b": text, "why": text},
 }
 
 // DecodeHardware reads the entries of one catalog file. Every entry that could be read is returned, with what is wrong.
