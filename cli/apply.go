@@ -114,8 +114,8 @@ func (a *app) decide(ctx context.Context, w *engine.Workspace, f *applyFlags, fi
 		return p, o, err
 	}
 	if file != "" && p.Digest != want.Plan.Digest {
-		for _, c := range plan.Drift(p) {
-			a.say("now: %s %s %s %v -> %v", c.Node, c.Kind, c.Name, word(c.From), word(c.To))
+		if !a.json {
+			a.showChanges(plan.Drift(p))
 		}
 		return p, o, step.Fail(step.HasMoved, fmt.Errorf("a device is no longer as plan %s expects", want.Plan.Digest.Short()), "Plan again.")
 	}
@@ -181,11 +181,15 @@ func (a *app) resultCode(ctx context.Context, w *engine.Workspace, got engine.Ap
 	case !r.OK():
 		return withCode(exitStopped, fmt.Errorf("%d of %s not as planned; to go on: %s", len(r.Nodes)-r.Count(apply.Done, apply.Skipped, apply.Degraded), count(len(r.Nodes), "node"), again))
 	case !got.Settled:
-		for _, c := range plan.Drift(got.Replan) {
-			a.printf("~ %s %s %s %v -> %v\n", c.Node, c.Kind, c.Name, word(c.From), word(c.To))
+		if !a.json {
+			a.showChanges(plan.Drift(got.Replan))
+			a.showReport(got.Replan)
 		}
-		a.showReport(got.Replan)
-		return withCode(exitStopped, fmt.Errorf("done, and a new plan is not empty; look at it: metalwright plan%s", dirArg(w.Dir)))
+		why := "a new plan is not empty"
+		if got.Replan.Empty() {
+			why = "other nodes wait, are blocked or could not be read"
+		}
+		return withCode(exitStopped, fmt.Errorf("done what could be done; %s: metalwright plan%s", why, dirArg(w.Dir)))
 	}
 	return nil
 }

@@ -51,6 +51,7 @@ func TestScript(t *testing.T) {
 			"await":    await,
 			"code":     code,
 			"capture":  capture,
+			"replace":  replace,
 			"flip":     flip,
 			"jsonrows": jsonRows,
 		},
@@ -122,6 +123,18 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s does not match %s", args[1], args[2])
 	}
 	ts.Setenv(args[0], found[1])
+}
+
+// replace FROM TO OLD NEW writes a file as another one, with the first occurrence of a text changed.
+func replace(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 4 {
+		ts.Fatalf("usage: replace FROM TO OLD NEW")
+	}
+	text := ts.ReadFile(args[0])
+	if !strings.Contains(text, args[2]) {
+		ts.Fatalf("%s does not hold %q", args[0], args[2])
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(strings.Replace(text, args[2], args[3], 1)), 0o644))
 }
 
 // flip FILE TEXT changes one byte of a file: the last one of the first occurrence of a text.

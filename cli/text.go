@@ -34,6 +34,16 @@ func (a *app) hang(head, text string) {
 	}
 }
 
+// entry writes a line of a list that may be long: wrapped on a terminal, whole in a pipe, where programs look for lines.
+func (a *app) entry(head, text string) {
+	if !a.tty {
+		a.printf("%s %s\n", head, text)
+		return
+	}
+	a.printf("%s\n", head)
+	a.wrap("    ", text)
+}
+
 func wrapped(text string, width int) []string {
 	var out []string
 	line := ""

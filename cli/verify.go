@@ -78,14 +78,18 @@ func (a *app) showDrift(p plan.Plan, drift []plan.Change) {
 			resets[c] += k
 		}
 	}
-	for _, c := range drift {
-		a.fact("", fmt.Sprintf("~ %s %s %s  %v -> %v", c.Node, c.Kind, c.Name, word(c.From), word(c.To)), c.Origin)
-	}
+	a.showChanges(drift)
 	if len(drift) == 0 && p.Empty() {
 		a.printf("✓ no drift: a new plan is empty\n")
 		return
 	}
 	a.printf("%s in %s; %s would repair it\n", count(len(drift), "change"), count(len(p.Nodes), "node"), resetWords(resets))
+}
+
+func (a *app) showChanges(changes []plan.Change) {
+	for _, c := range changes {
+		a.fact("", fmt.Sprintf("~ %s %s %s  %v -> %v", c.Node, c.Kind, c.Name, word(c.From), word(c.To)), c.Origin)
+	}
 }
 
 func (a *app) showReport(p plan.Plan) {

@@ -48,7 +48,7 @@ func (a *app) showSurvey(d rack.Design, o rack.Observation, states map[string]st
 	}
 	_ = w.Flush()
 	for _, g := range o.Gaps {
-		a.printf("? %s  %s: %s\n", g.Address, g.Path, g.Reason)
+		a.entry(fmt.Sprintf("? %s  %s:", g.Address, g.Path), g.Reason)
 	}
 	all := map[string]bool{}
 	for _, dev := range o.Devices {
