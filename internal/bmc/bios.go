@@ -208,7 +208,7 @@ func (d *Driver) actBIOS(ctx context.Context, a *act) error {
 	if err != nil {
 		return err
 	}
-	if err := a.intend(v.facts()); err != nil {
+	if err := a.intend(ctx, v.facts()); err != nil {
 		return err
 	}
 	r, err := d.patch(ctx, a.s, path, body)

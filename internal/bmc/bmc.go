@@ -94,6 +94,9 @@ func (d *Driver) Close(ctx context.Context) error { return d.close(ctx) }
 func (d *Driver) Check(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
 	defer d.c.noteSession()
 	st, err := d.check(ctx, s, op)
+	if err == nil && op != nil {
+		err = d.watchLeaks(ctx)
+	}
 	if err != nil {
 		return st, fmt.Errorf("check %s on %s: %w", s.Kind, s.Node, classed(err))
 	}
@@ -169,8 +172,11 @@ type act struct {
 	op     step.Op
 }
 
-// intend tells the journal what is about to happen. Nothing is sent to the device when it returns an error.
-func (a *act) intend(baseline step.Facts) error {
+// intend tells the journal what is about to happen, if the tray is dry. Nothing is sent to the device when it returns an error.
+func (a *act) intend(ctx context.Context, baseline step.Facts) error {
+	if err := a.d.dryNow(ctx); err != nil {
+		return err
+	}
 	a.op = step.Op{Step: a.s.ID, Baseline: baseline, Started: time.Now()}
 	return a.tell()
 }

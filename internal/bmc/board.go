@@ -51,7 +51,7 @@ func (d *Driver) installByBoard(ctx context.Context, a *act, board string, img r
 		return err
 	}
 	defer done()
-	if err := a.intend(base); err != nil {
+	if err := a.intend(ctx, base); err != nil {
 		return err
 	}
 	out, err := d.install(ctx, bmclibx.Target{URL: d.ep.URL, Trust: d.ep.Trust, Login: d.ep.Login, Dial: d.ep.Dial},

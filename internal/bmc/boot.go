@@ -199,7 +199,7 @@ func (d *Driver) actBootOrder(ctx context.Context, a *act) error {
 	if m := textOf(a.s.Want["mode"]); m != "" && !sameMode(m, b.boot.Str("BootSourceOverrideMode")) { // R25
 		boot["BootSourceOverrideMode"] = m
 	}
-	if err := a.intend(b.facts()); err != nil {
+	if err := a.intend(ctx, b.facts()); err != nil {
 		return err
 	}
 	r, err := d.patch(ctx, a.s, place, map[string]any{"Boot": boot})
@@ -298,7 +298,7 @@ func (d *Driver) actBootOnce(ctx context.Context, a *act) error {
 	if t.does(redfish.FullBoot) && boot["BootSourceOverrideMode"] == nil && shown {
 		boot["BootSourceOverrideMode"] = "UEFI"
 	}
-	if err := a.intend(b.facts()); err != nil {
+	if err := a.intend(ctx, b.facts()); err != nil {
 		return err
 	}
 	r, err := d.patch(ctx, a.s, b.place("BootSourceOverrideTarget"), map[string]any{"Boot": boot})

@@ -26,6 +26,8 @@ type fake struct {
 	res map[string]obj
 	on  map[string]func(body obj) (*redfish.Response, error) // "POST /path"
 	log []string                                             // "PATCH /path {body}"
+	got map[string]int                                       // reads, by path
+	bad map[string]error                                     // what a read of a path answers instead
 }
 
 const (
@@ -36,7 +38,7 @@ const (
 )
 
 func newFake(vendor string) *fake {
-	f := &fake{res: map[string]obj{}, on: map[string]func(obj) (*redfish.Response, error){}}
+	f := &fake{res: map[string]obj{}, on: map[string]func(obj) (*redfish.Response, error){}, got: map[string]int{}, bad: map[string]error{}}
 	f.put("/redfish/v1/", obj{"Vendor": vendor, "RedfishVersion": "1.15.0", "Systems": ref("/redfish/v1/Systems"),
 		"Managers": ref("/redfish/v1/Managers"), "Chassis": ref("/redfish/v1/Chassis"), "UpdateService": ref(updPath),
 		"Tasks": ref("/redfish/v1/TaskService")})
@@ -110,6 +112,10 @@ func (f *fake) Get(ctx context.Context, uri string) (*redfish.Resource, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.got[uri]++
+	if err := f.bad[uri]; err != nil {
+		return nil, err
+	}
 	o, ok := f.res[uri]
 	if !ok {
 		return nil, status(http.StatusNotFound)
@@ -143,14 +149,16 @@ func (f *fake) MemberURIs(_ context.Context, uri string) ([]string, []redfish.Pr
 func (f *fake) Members(ctx context.Context, uri string) ([]*redfish.Resource, []redfish.Problem, error) {
 	uris, _, _ := f.MemberURIs(ctx, uri)
 	var out []*redfish.Resource
+	var problems []redfish.Problem
 	for _, u := range uris {
 		r, err := f.Get(ctx, u)
 		if err != nil {
-			return nil, nil, err
+			problems = append(problems, redfish.Problem{URI: u, Err: err})
+			continue
 		}
 		out = append(out, r)
 	}
-	return out, nil, nil
+	return out, problems, nil
 }
 
 func (f *fake) write(verb, uri string, body any) (*redfish.Response, error) {

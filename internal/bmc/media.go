@@ -138,7 +138,7 @@ func (d *Driver) actMedia(ctx context.Context, a *act) error {
 	if t.does(redfish.SlotOneMedia) { // R24
 		slices.SortStableFunc(all, func(x, y *redfish.Resource) int { return strings.Compare(lastPart(x.URI), lastPart(y.URI)) })
 	}
-	if err := a.intend(step.Facts{"image": all[0].Obj.Str("Image"), "inserted": filled(all[0].Obj)}); err != nil {
+	if err := a.intend(ctx, step.Facts{"image": all[0].Obj.Str("Image"), "inserted": filled(all[0].Obj)}); err != nil {
 		return err
 	}
 	if a.s.Want["inserted"] == false {

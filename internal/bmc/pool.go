@@ -155,6 +155,7 @@ type conn struct {
 	resets  map[step.Activation]time.Time
 	moves   map[string]move      // when live tasks last moved
 	posts   map[string]time.Time // when a host was last seen in POST
+	leaks   leakage
 }
 
 func newConn(rf *redfish.Client) *conn {
@@ -178,6 +179,7 @@ func (c *conn) forget() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lay = nil
+	c.leaks.found = false
 }
 
 // push is an image that this process has sent.

@@ -62,7 +62,7 @@ func (d *Driver) actPower(ctx context.Context, a *act) error {
 			return err
 		}
 	}
-	if err := a.intend(v.facts()); err != nil {
+	if err := a.intend(ctx, v.facts()); err != nil {
 		return err
 	}
 	switch want {
@@ -86,11 +86,17 @@ func (d *Driver) actPower(ctx context.Context, a *act) error {
 	}
 }
 
-// power sends the first verb that this host allows and records the answer. It does not wait for the transition.
+// power sends the first verb that this host allows and records the answer. It does not wait for the transition. A host that was
+// taken off minutes ago is not switched on over a leak.
 func (d *Driver) power(ctx context.Context, a *act, v vitals, want string, verbs ...string) error {
 	target, verb, err := d.resetVerb(ctx, v.system, "#ComputerSystem.Reset", verbs...)
 	if err != nil {
 		return err
+	}
+	if want == "On" {
+		if err := d.dryNow(ctx); err != nil {
+			return err
+		}
 	}
 	reached := func(ctx context.Context) (bool, error) {
 		now, err := d.vitals(ctx, a.s, false)

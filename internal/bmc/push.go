@@ -106,7 +106,7 @@ func (d *Driver) actFirmware(ctx context.Context, a *act) error {
 	if err != nil {
 		return err
 	}
-	if err := a.intend(base); err != nil {
+	if err := a.intend(ctx, base); err != nil {
 		return err
 	}
 	r, err := send(ctx)
@@ -291,6 +291,9 @@ func (d *Driver) startUpdate(ctx context.Context, a *act, u service) error {
 		if err := d.pause(ctx, 1); err != nil {
 			return err
 		}
+	}
+	if err := d.dryNow(ctx); err != nil { // an upload takes minutes, and this is where the flash begins
+		return err
 	}
 	r, err := d.say(ctx, u.start, map[string]any{}, nil)
 	if err != nil && !redfish.IsSentUnknown(err) {

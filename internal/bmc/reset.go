@@ -154,7 +154,7 @@ func (d *Driver) resetBMC(ctx context.Context, a *act, v vitals) error {
 	if err != nil {
 		return err
 	}
-	if err := a.intend(v.facts()); err != nil {
+	if err := a.intend(ctx, v.facts()); err != nil {
 		return err
 	}
 	r, err := d.c.rf.Post(ctx, target, map[string]any{"ResetType": verb})
@@ -193,7 +193,7 @@ func (d *Driver) resetHost(ctx context.Context, a *act, v vitals, t traits) erro
 	if err != nil {
 		return err
 	}
-	if err := a.intend(v.facts()); err != nil {
+	if err := a.intend(ctx, v.facts()); err != nil {
 		return err
 	}
 	moved := d.hostMoves(a)
@@ -248,7 +248,7 @@ func (d *Driver) cycleHost(ctx context.Context, a *act, v vitals) error {
 	if v.on() && v.telling() {
 		target, verb, err := d.resetVerb(ctx, v.system, "#ComputerSystem.Reset", "PowerCycle")
 		if err == nil {
-			if err := a.intend(v.facts()); err != nil {
+			if err := a.intend(ctx, v.facts()); err != nil {
 				return err
 			}
 			r, err := d.say(ctx, target, map[string]any{"ResetType": verb}, d.eventually(d.hostMoves(a)))
@@ -267,7 +267,7 @@ func (d *Driver) cycleHost(ctx context.Context, a *act, v vitals) error {
 // offOn switches the host off, waits for it, and switches it on. A host that is off already is half-way through.
 func (d *Driver) offOn(ctx context.Context, a *act, v vitals) error {
 	if !a.op.Sent {
-		if err := a.intend(v.facts()); err != nil {
+		if err := a.intend(ctx, v.facts()); err != nil {
 			return err
 		}
 	}
@@ -351,7 +351,7 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 	if err != nil {
 		return err
 	}
-	if err := a.intend(v.facts()); err != nil {
+	if err := a.intend(ctx, v.facts()); err != nil {
 		return err
 	}
 	if !v.on() && d.freshlyReset(v) { // half-way: the cycle is behind us, the host is not on yet
@@ -368,9 +368,15 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 			return err
 		}
 	}
+	if err := d.dryNow(ctx); err != nil { // the host may come back by itself
+		return err
+	}
 	r, err := d.say(ctx, way.target, map[string]any{"ResetType": way.verb}, nil)
 	if wantsOff(err) { // R39 on a BMC that is not known for it
 		if err := d.off(ctx, a, v); err != nil {
+			return err
+		}
+		if err := d.dryNow(ctx); err != nil {
 			return err
 		}
 		r, err = d.say(ctx, way.target, map[string]any{"ResetType": way.verb}, nil)

@@ -231,19 +231,21 @@ func TestAuxCycleHalfWay(t *testing.T) {
 
 // A crash after the host was switched off for the cycle, minutes after a BMC reset of our own: the cycle is still to be made.
 func TestAuxCycleNotYet(t *testing.T) {
-	f := newFake("NVIDIA")
-	hostVerbs(f)
-	f.set(sysPath, "Off", "PowerState")
-	f.set(sysPath, "2026-01-01T00:02:00Z", "LastResetTime")
-	f.set(bmcPath, "2026-01-01T00:03:00Z", "DateTime")
-	f.put("/redfish/v1/Chassis/BMC_0", obj{"Actions": obj{"Oem": obj{"#NvidiaChassis.AuxPowerReset": obj{"target": "/aux"}}}})
-	f.on["POST /aux"] = func(obj) (*redfish.Response, error) { return &redfish.Response{}, nil }
-	if err := f.driver(Options{}).Act(t.Context(), resetStep(step.AuxCycle), (&journal{}).record); err != nil {
-		t.Fatal(err)
-	}
-	if got := verbs(f); got != "AuxPowerCycle On" {
-		t.Fatalf("said %q", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake("NVIDIA")
+		hostVerbs(f)
+		f.set(sysPath, "Off", "PowerState")
+		f.set(sysPath, "2026-01-01T00:02:00Z", "LastResetTime")
+		f.set(bmcPath, "2026-01-01T00:03:00Z", "DateTime")
+		f.put("/redfish/v1/Chassis/BMC_0", obj{"Actions": obj{"Oem": obj{"#NvidiaChassis.AuxPowerReset": obj{"target": "/aux"}}}})
+		f.on["POST /aux"] = func(obj) (*redfish.Response, error) { return &redfish.Response{}, nil }
+		if err := f.driver(Options{}).Act(t.Context(), resetStep(step.AuxCycle), (&journal{}).record); err != nil {
+			t.Fatal(err)
+		}
+		if got := verbs(f); got != "AuxPowerCycle On" {
+			t.Fatalf("said %q", got)
+		}
+	})
 }
 
 func TestNoAuxVerbIsUnsupported(t *testing.T) {

@@ -212,7 +212,7 @@ func (d *Driver) actVolume(ctx context.Context, a *act) error {
 	if base["tasks"], err = d.known(ctx); err != nil {
 		return err
 	}
-	if err := a.intend(base); err != nil {
+	if err := a.intend(ctx, base); err != nil {
 		return err
 	}
 	r, err := d.c.rf.Post(ctx, x.collection.URI, body)
@@ -343,7 +343,7 @@ func (d *Driver) actNoVolume(ctx context.Context, a *act) error {
 	if err != nil {
 		return err
 	}
-	if err := a.intend(v.facts()); err != nil {
+	if err := a.intend(ctx, v.facts()); err != nil {
 		return err
 	}
 	r, err := d.c.rf.Delete(ctx, a.s.Args.Path)
