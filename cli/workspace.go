@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -45,6 +46,7 @@ func (a *app) read(f *workspaceFlags, args []string) (*engine.Workspace, diag.Li
 		}
 		opt.Variables[name] = value
 	}
+	opt.Log = slog.New(warner{a, &sync.Mutex{}})
 	if f.debug {
 		opt.Log = slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
