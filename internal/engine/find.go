@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -41,17 +43,27 @@ func SurveyDirect(ctx context.Context, d Direct) (rack.Observation, error) {
 	if err != nil {
 		return rack.Observation{}, err
 	}
-	pool := bmc.NewPool()
-	var targets []survey.Target
+	trust := map[string]redfish.Trust{}
 	for _, raw := range d.URLs {
 		base, err := BaseURL(raw)
 		if err != nil {
 			return rack.Observation{}, err
 		}
-		ep := bmc.Endpoint{URL: base, Trust: known.trust(base, d.Pin, d.TrustNew), Login: func(ctx context.Context) (string, string, error) {
-			pass, err := d.Password(ctx)
-			return d.Username, pass, err
-		}}
+		trust[base] = known.trust(base, d.Pin, d.TrustNew)
+	}
+	return d.read(ctx, trust), known.save()
+}
+
+// read surveys the BMCs of trust, by base URL, through a pool of its own.
+func (d Direct) read(ctx context.Context, trust map[string]redfish.Trust) rack.Observation {
+	pool := bmc.NewPool()
+	login := func(ctx context.Context) (string, string, error) {
+		pass, err := d.Password(ctx)
+		return d.Username, pass, err
+	}
+	var targets []survey.Target
+	for _, base := range slices.Sorted(maps.Keys(trust)) {
+		ep := bmc.Endpoint{URL: base, Trust: trust[base], Login: login}
 		targets = append(targets, survey.Target{Address: base, Endpoint: base, Open: func(ctx context.Context) (survey.Reader, error) {
 			drv, err := pool.Open(ctx, ep, bmc.Options{Log: d.Log})
 			if err != nil {
@@ -60,8 +72,7 @@ func SurveyDirect(ctx context.Context, d Direct) (rack.Observation, error) {
 			return reader{Driver: drv}, nil
 		}})
 	}
-	o := survey.Run(ctx, targets, survey.Options{Parallel: d.Parallel, Progress: d.Progress})
-	return o, known.save()
+	return survey.Run(ctx, targets, survey.Options{Parallel: d.Parallel, Progress: d.Progress})
 }
 
 // BaseURL makes https://HOST[:PORT] of an address as a person writes it.
@@ -195,24 +206,13 @@ func Certificate(ctx context.Context, base string) (redfish.CertInfo, error) {
 	return redfish.Fetch(ctx, host, nil)
 }
 
-// ReadCandidates surveys BMCs for binding: their serial numbers and MAC addresses, each with the certificate it showed.
+// ReadCandidates surveys BMCs for binding: their serial numbers and MAC addresses. confirmed holds the pin of each, by base URL.
 func ReadCandidates(ctx context.Context, d Direct, confirmed map[string]string) ([]survey.Candidate, []rack.Gap, error) {
-	pool := bmc.NewPool()
-	var targets []survey.Target
+	trust := map[string]redfish.Trust{}
 	for base, pin := range confirmed {
-		ep := bmc.Endpoint{URL: base, Trust: redfish.Trust{PinSHA256: pin}, Login: func(ctx context.Context) (string, string, error) {
-			pass, err := d.Password(ctx)
-			return d.Username, pass, err
-		}}
-		targets = append(targets, survey.Target{Address: base, Endpoint: base, Open: func(ctx context.Context) (survey.Reader, error) {
-			drv, err := pool.Open(ctx, ep, bmc.Options{Log: d.Log})
-			if err != nil {
-				return nil, err
-			}
-			return reader{Driver: drv}, nil
-		}})
+		trust[base] = redfish.Trust{PinSHA256: pin}
 	}
-	o := survey.Run(ctx, targets, survey.Options{Parallel: d.Parallel, Progress: d.Progress})
+	o := d.read(ctx, trust)
 	var out []survey.Candidate
 	for _, dev := range o.Devices {
 		out = append(out, survey.CandidateOf(dev, confirmed[dev.Address]))
