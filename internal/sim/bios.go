@@ -43,6 +43,10 @@ func (b *BMC) applySetup() {
 	if s.job == nil && (len(s.pend) == 0 || b.dia.settingsJob) || s.job != nil && !s.job.active() {
 		return
 	}
+	if s.job != nil && (s.job.stuck || b.faults.fire("stuck-job", nil)) {
+		s.job.stuck = true
+		return
+	}
 	s.cur = s.wanted()
 	b.dia.registry.settle(s.cur)
 	s.pend = map[string]any{}

@@ -71,6 +71,8 @@ var faultTable = []FaultInfo{
 	{ID: "R99", Summary: "rows with placeholders for versions", Dialects: []string{dialectAMI, dialectSupermicro, dialectILO}, Lasting: true},
 	{ID: "R109", Summary: "links in another case and with a trailing slash", Dialects: []string{dialectILO}, Lasting: true},
 	{ID: "bios-needs-off", Summary: "a BIOS image is refused unless the host is off", Lasting: true, OptIn: true},
+	{ID: "stuck-job", Summary: "a BIOS configuration job waits for ever, whatever is reset, until it is deleted", Dialects: []string{dialectIDRAC},
+		OptIn: true, times: 1, early: 1},
 	{ID: "http503", Summary: "503 with Retry-After", times: 3, early: 40},
 	{ID: "reset", Summary: "the connection of a read is cut", times: 3, early: 60},
 	{ID: "lost-answer", Summary: "a write is acted on, its answer is lost", times: 1, early: 4},

@@ -159,6 +159,21 @@ func TestQuirksShow(t *testing.T) {
 			t.Errorf("%d of 4 restarts took effect", n)
 		}
 	})
+	ctx("stuck-job", dialectIDRAC, func(t *testing.T, r *Rack, c *client) {
+		b := r.BMC(dialectIDRAC)
+		for _, want := range []string{"Disabled", "Disabled", "Enabled"} {
+			if want == "Enabled" {
+				c.must(200, "DELETE", b.dia.manager()+"/Oem/Dell/Jobs/"+b.bios.job.id, nil)
+			}
+			if b.bios.job == nil {
+				stage(c, r, "SriovGlobalEnable", "Enabled")
+			}
+			c.reset("ForceRestart")
+			time.Sleep(time.Hour)
+			c.login(r)
+			wants(t, "runs", b.Truth().BIOS["SriovGlobalEnable"], want)
+		}
+	})
 	ctx("lost-answer", dialectOpenBMC, func(t *testing.T, r *Rack, c *client) {
 		lost := 0
 		for i := range 6 {
@@ -169,6 +184,35 @@ func TestQuirksShow(t *testing.T) {
 			}
 		}
 		wants(t, "lost", lost, 1)
+	})
+}
+
+// TestLeakStrikesLater: a detector is well until it is poked, and a BMC without detectors cannot leak.
+func TestLeakStrikesLater(t *testing.T) {
+	inBubble(t, dialectOpenBMC, Options{}, func(t *testing.T, r *Rack, c *client) {
+		wet := func() (n int) {
+			list := c.get("/redfish/v1/Chassis/Chassis_0/ThermalSubsystem/LeakDetection/LeakDetectors")["Members"].([]any)
+			for _, m := range list {
+				if c.get(m.(obj)["@odata.id"].(string))["DetectorState"] == "Critical" {
+					n++
+				}
+			}
+			return n
+		}
+		if n := wet(); n != 0 {
+			t.Errorf("%d detectors are Critical at the start", n)
+		}
+		if err := r.BMC(dialectOpenBMC).Poke(Poke{Leak: true}); err != nil {
+			t.Fatal(err)
+		}
+		if n := wet(); n != 1 {
+			t.Errorf("%d detectors are Critical after the poke", n)
+		}
+	})
+	inBubble(t, dialectILO, Options{}, func(t *testing.T, r *Rack, _ *client) {
+		if r.BMC(dialectILO).Poke(Poke{Leak: true}) == nil {
+			t.Error("a BMC without detectors took a leak")
+		}
 	})
 }
 

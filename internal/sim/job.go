@@ -19,6 +19,7 @@ type job struct {
 	msgs     []obj
 	gone     bool // purged: 404
 	shown    bool // its end has been told once
+	stuck    bool // it is passed over at every boot
 	comp     *component
 	cancel   func()
 	polls    int

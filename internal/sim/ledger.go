@@ -64,6 +64,7 @@ type Poke struct {
 	DropVolume string            `json:"drop_volume,omitempty"` // name
 	EjectMedia bool              `json:"eject_media,omitempty"`
 	BootOrder  []string          `json:"boot_order,omitempty"`
+	Leak       bool              `json:"leak,omitempty"` // from now on a detector is Critical, as with R92
 }
 
 // Ledger returns a copy of the counts.
@@ -161,6 +162,10 @@ func (b *BMC) Poke(p Poke) error {
 	if p.BootOrder != nil {
 		b.boot.order = slices.Clone(p.BootOrder)
 	}
+	if p.Leak && b.dia.leaks == 0 {
+		return fmt.Errorf("poke %s: it has no leak detectors", b.name)
+	}
+	b.wet = b.wet || p.Leak
 	return nil
 }
 

@@ -51,7 +51,8 @@ type BMC struct {
 	jobs     []*job
 	subs     []subscription
 	nextID   map[string]int
-	uploads  int // pushes that are being received
+	uploads  int  // pushes that are being received
+	wet      bool // Poke{Leak}
 }
 
 // event is something that becomes due.

@@ -215,7 +215,7 @@ func (s *faultState) expanded(o obj) obj {
 	return o
 }
 
-func (s *faultState) leaking(i int) bool { return i == 1 && s.on("R92") }
+func (s *faultState) leaking(i int) bool { return i == 1 && (s.b.wet || s.on("R92")) }
 
 // shownVersion is the version that the inventory tells: for a while the old one (R30).
 func (b *BMC) shownVersion(c *component) string {
