@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -289,7 +290,13 @@ func newExplain(a *app) *cobra.Command {
 			a.printf("%s\n", e.Address)
 			for _, l := range e.Leaves {
 				from := strings.TrimSpace(strings.Join([]string{l.Source, l.Detail, l.Origin.Short()}, " "))
-				a.printf("  %-44s = %-24s %s\n", l.Path, l.Value, from)
+				line := fmt.Sprintf("  %-44s = %-24s", l.Path, l.Value)
+				if a.tty && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(from) > a.columns() {
+					a.printf("  %s = %s\n", l.Path, l.Value)
+					a.wrap("      ", from)
+					continue
+				}
+				a.printf("%s %s\n", line, from)
 			}
 			return nil
 		},

@@ -10,7 +10,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -43,8 +42,7 @@ trusted: compare it at the machine, then metalwright bind.` + codes(exitDone, ex
 			if a.json {
 				return a.printJSON(map[string]any{"format": 1, "found": found})
 			}
-			w := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "URL\tVENDOR\tPRODUCT\tREDFISH\tCERTIFICATE PIN\tSERIAL\tNOTE")
+			var rows [][]string
 			silent, n := 0, 0
 			for _, f := range found {
 				if f.Silent {
@@ -54,11 +52,9 @@ trusted: compare it at the machine, then metalwright bind.` + codes(exitDone, ex
 				if f.Redfish {
 					n++
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.URL, f.Vendor, f.Product, f.RedfishVersion, f.PinSHA256, f.CertSerial, f.Why)
+				rows = append(rows, []string{f.URL, f.Vendor, f.Product, f.RedfishVersion, f.PinSHA256, f.CertSerial, f.Why})
 			}
-			if err := w.Flush(); err != nil {
-				return err
-			}
+			a.table([]string{"URL", "VENDOR", "PRODUCT", "REDFISH", "CERTIFICATE PIN", "SERIAL", "NOTE"}, rows)
 			a.printf("%d of %d addresses are BMCs, %d silent\n", n, len(found), silent)
 			return c.Context().Err()
 		},
@@ -146,7 +142,7 @@ changed one; --pin names the one to expect.` + codes(exitDone, exitError, exitSt
 					return err
 				}
 			} else {
-				a.showSurvey(d, o, nil)
+				a.showSurvey(d, o)
 			}
 			if err := c.Context().Err(); err != nil {
 				return err

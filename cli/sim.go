@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -176,16 +175,16 @@ func newSimFaults(a *app) *cobra.Command {
 					Faults []sim.FaultInfo `json:"faults"`
 				}{1, sim.Faults()})
 			}
-			w := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "ID\tDIALECTS\tWHAT HAPPENS")
+			var rows [][]string
 			for _, f := range sim.Faults() {
 				who := strings.Join(f.Dialects, ",")
 				if who == "" {
 					who = "all"
 				}
-				fmt.Fprintf(w, "%s\t%s\t%s\n", f.ID, who, f.Summary)
+				rows = append(rows, []string{f.ID, who, f.Summary})
 			}
-			return w.Flush()
+			a.table([]string{"ID", "DIALECTS", "WHAT HAPPENS"}, rows)
+			return nil
 		},
 	}
 }
@@ -209,14 +208,14 @@ func newSimLedger(a *app) *cobra.Command {
 					Nodes  map[string]sim.Ledger `json:"nodes"`
 				}{1, ledgers})
 			}
-			w := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
-			fmt.Fprintln(w, "NODE\tREQUESTS\tWRITES\tSESSIONS\tOPEN\tRESETS\tFLASHES\tVIOLATIONS")
+			var rows [][]string
 			for _, name := range sortedKeys(ledgers) {
 				l := ledgers[name]
-				fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%s\t%s\t%d\n", name, l.Requests, l.Writes, l.SessionsOpened, l.SessionsOpen,
-					countWords(l.Resets), countWords(l.Flashes), len(l.Violations))
+				rows = append(rows, []string{name, fmt.Sprint(l.Requests), fmt.Sprint(l.Writes), fmt.Sprint(l.SessionsOpened), fmt.Sprint(l.SessionsOpen),
+					countWords(l.Resets), countWords(l.Flashes), fmt.Sprint(len(l.Violations))})
 			}
-			return w.Flush()
+			a.table([]string{"NODE", "REQUESTS", "WRITES", "SESSIONS", "OPEN", "RESETS", "FLASHES", "VIOLATIONS"}, rows)
+			return nil
 		},
 	}
 	f.add(c)

@@ -114,3 +114,17 @@ func TestDuration(t *testing.T) {
 		t.Errorf("two waves take %d s, want 300", got)
 	}
 }
+
+func TestTable(t *testing.T) {
+	head, rows := []string{"NODE", "MODEL", "PIN", "NOTE"}, [][]string{{"n1", "R750", strings.Repeat("a", 64), "seen"}, {"node-2", "", strings.Repeat("b", 64), ""}}
+	var wide, narrow bytes.Buffer
+	(&app{Streams: Streams{Out: &wide}, width: 80}).table(head, rows)
+	if want := "NODE    MODEL  PIN" + strings.Repeat(" ", 63) + "NOTE\n"; !strings.HasPrefix(wide.String(), want) || strings.Count(wide.String(), "\n") != 3 {
+		t.Errorf("in a pipe every row is one line, not\n%s", wide.String())
+	}
+	(&app{Streams: Streams{Out: &narrow}, tty: true, width: 80}).table(head, rows)
+	want := "NODE    MODEL  PIN\nn1      R750   " + strings.Repeat("a", 64) + "\n    note seen\nnode-2         " + strings.Repeat("b", 64) + "\n"
+	if narrow.String() != want {
+		t.Errorf("on a terminal\n%swant\n%s", narrow.String(), want)
+	}
+}

@@ -4,15 +4,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// showSurvey writes what was read, one line a device, then every gap. states says how a node stands against its plan, by name.
-func (a *app) showSurvey(d rack.Design, o rack.Observation, states map[string]string) {
-	w := tabwriter.NewWriter(a.Out, 0, 4, 2, ' ', 0)
-	fmt.Fprintln(w, "NODE\tU\tMODEL\tSERIAL\tGPUS\tBMC\tBIOS\tPOWER\tSTATE")
+// showSurvey writes what was read, one line a device, then every gap.
+func (a *app) showSurvey(d rack.Design, o rack.Observation) {
+	var rows [][]string
 	var requests int
 	var slowest int64
 	read := 0
@@ -37,16 +35,13 @@ func (a *app) showSurvey(d rack.Design, o rack.Observation, states map[string]st
 		if ok || len(dev.Chassis) > 0 {
 			read++
 		}
-		state := states[dev.Node]
-		if state == "" {
-			state = "read"
-		}
+		state := "read"
 		if n := len(o.GapsOf(dev.Address)); n > 0 {
 			state = "? " + count(n, "gap")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", name, u, model, short(serial), gpus(dev), dev.BMC.FirmwareVersion, bios, power, state)
+		rows = append(rows, []string{name, u, model, short(serial), gpus(dev), dev.BMC.FirmwareVersion, bios, power, state})
 	}
-	_ = w.Flush()
+	a.table([]string{"NODE", "U", "MODEL", "SERIAL", "GPUS", "BMC", "BIOS", "POWER", "STATE"}, rows)
 	for _, g := range o.Gaps {
 		a.entry(fmt.Sprintf("? %s  %s:", g.Address, g.Path), g.Reason)
 	}
