@@ -15,8 +15,6 @@ import (
 	"github.com/hashicorp/terraform-plugin-testing/statecheck"
 	"github.com/hashicorp/terraform-plugin-testing/tfjsonpath"
 
-	"github.com/metalwright/metalwright/internal/apply"
-	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
@@ -320,23 +318,14 @@ func TestAccLocked(t *testing.T) {
 	needEngine(t)
 	t.Parallel()
 	l := newLab(t, "node", speed)
-	w, diags := engine.Load(engine.Options{Dir: l.dir})
-	if err := diags.Err(); err != nil {
-		t.Fatal(err)
-	}
-	held, err := w.Locks().Acquire(apply.ThisProcess("somebody-else"), []string{"node/dell"}, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	release := l.lease("dell")
 	resource.Test(t, resource.TestCase{
 		ProtoV6ProviderFactories: factories(),
 		Steps: []resource.TestStep{
 			{Config: l.provider() + rackBlock, ExpectError: regexp.MustCompile(`(?s)Apply cannot run.*node/dell is\s+held\s+by\s+somebody-else`)},
 			{PreConfig: func() {
 				l.unchanged(0)
-				if err := held.Release(); err != nil {
-					t.Fatal(err)
-				}
+				release()
 			}, Config: l.provider() + rackBlock},
 		},
 	})

@@ -2,13 +2,15 @@ package provider_test
 
 import (
 	"context"
-	"slices"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
 	"github.com/hashicorp/terraform-plugin-go/tfprotov6"
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
+	"github.com/metalwright/metalwright/internal/apply"
+	"github.com/metalwright/metalwright/internal/engine"
+	"github.com/metalwright/metalwright/internal/sim"
 	"github.com/metalwright/metalwright/provider"
 )
 
@@ -93,21 +95,82 @@ func (s *server) configure(l *lab) {
 	s.fine(resp.Diagnostics)
 }
 
-// plan plans the creation of the rack.
-func (s *server) plan(ctx context.Context) *tfprotov6.PlanResourceChangeResponse {
+const rackType = "metalwright_rack"
+
+// none is the state of a rack that does not exist.
+func (s *server) none() *tfprotov6.DynamicValue {
 	s.t.Helper()
-	const name = "metalwright_rack"
-	schema := s.schemas.ResourceSchemas[name]
-	none, err := tfprotov6.NewDynamicValue(schema.ValueType(), tftypes.NewValue(schema.ValueType(), nil))
+	t := s.schemas.ResourceSchemas[rackType].ValueType()
+	d, err := tfprotov6.NewDynamicValue(t, tftypes.NewValue(t, nil))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	resp, err := s.PlanResourceChange(ctx, &tfprotov6.PlanResourceChangeRequest{TypeName: name, PriorState: &none,
-		Config: s.object(schema, nil, false), ProposedNewState: s.object(schema, nil, true)})
+	return &d
+}
+
+// plan plans the creation of the rack.
+func (s *server) plan(ctx context.Context) *tfprotov6.PlanResourceChangeResponse {
+	s.t.Helper()
+	return s.change(ctx, s.none(), s.object(s.schemas.ResourceSchemas[rackType], nil, true))
+}
+
+func (s *server) change(ctx context.Context, prior, proposed *tfprotov6.DynamicValue) *tfprotov6.PlanResourceChangeResponse {
+	s.t.Helper()
+	resp, err := s.PlanResourceChange(ctx, &tfprotov6.PlanResourceChangeRequest{TypeName: rackType, PriorState: prior, ProposedNewState: proposed,
+		Config: s.object(s.schemas.ResourceSchemas[rackType], nil, false)})
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return resp
+}
+
+// apply does what was planned.
+func (s *server) apply(prior, planned *tfprotov6.DynamicValue) *tfprotov6.ApplyResourceChangeResponse {
+	s.t.Helper()
+	resp, err := s.ApplyResourceChange(s.t.Context(), &tfprotov6.ApplyResourceChangeRequest{TypeName: rackType, PriorState: prior, PlannedState: planned,
+		Config: s.object(s.schemas.ResourceSchemas[rackType], nil, false)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return resp
+}
+
+// refresh reads the rack.
+func (s *server) refresh(state *tfprotov6.DynamicValue) *tfprotov6.DynamicValue {
+	s.t.Helper()
+	resp, err := s.ReadResource(s.t.Context(), &tfprotov6.ReadResourceRequest{TypeName: rackType, CurrentState: state})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.fine(resp.Diagnostics)
+	return resp.NewState
+}
+
+// refused fails unless the errors are of one kind.
+func (s *server) refused(diags []*tfprotov6.Diagnostic, summary string) {
+	s.t.Helper()
+	found := false
+	for _, d := range diags {
+		if d.Severity == tfprotov6.DiagnosticSeverityError {
+			found = true
+			if d.Summary != summary {
+				s.t.Errorf("%s: %s, want %q", d.Summary, d.Detail, summary)
+			}
+		}
+	}
+	if !found {
+		s.t.Errorf("no error, want %q", summary)
+	}
+}
+
+// value reads a rack.
+func (s *server) value(d *tfprotov6.DynamicValue) tftypes.Value {
+	s.t.Helper()
+	v, err := d.Unmarshal(s.schemas.ResourceSchemas[rackType].ValueType())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return v
 }
 
 // maxReads bounds what a plan reads of one node: a rise is a question for the review.
@@ -122,14 +185,7 @@ func TestPlanIsDeterministic(t *testing.T) {
 		s.configure(l)
 		resp := s.plan(t.Context())
 		s.fine(resp.Diagnostics)
-		got, err := resp.PlannedState.Unmarshal(s.schemas.ResourceSchemas["metalwright_rack"].ValueType())
-		if err != nil {
-			t.Fatal(err)
-		}
-		again, err := s.plan(t.Context()).PlannedState.Unmarshal(s.schemas.ResourceSchemas["metalwright_rack"].ValueType())
-		if err != nil {
-			t.Fatal(err)
-		}
+		got, again := s.value(resp.PlannedState), s.value(s.plan(t.Context()).PlannedState)
 		if i == 0 {
 			first = got
 		}
@@ -165,9 +221,76 @@ func TestPlanInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	resp := s.plan(ctx)
-	failed := slices.ContainsFunc(resp.Diagnostics, func(d *tfprotov6.Diagnostic) bool { return d.Severity == tfprotov6.DiagnosticSeverityError })
-	if !failed {
-		t.Error("an interrupted plan is no error")
-	}
+	s.refused(resp.Diagnostics, "Rack cannot be planned")
 	s.fine(s.plan(t.Context()).Diagnostics) // and leaves nothing behind
+}
+
+// lease takes the lease of a node as another operator would; the function given back returns it.
+func (l *lab) lease(node string) func() {
+	l.t.Helper()
+	w, diags := engine.Load(engine.Options{Dir: l.dir})
+	if err := diags.Err(); err != nil {
+		l.t.Fatal(err)
+	}
+	held, err := w.Locks().Acquire(apply.ThisProcess("somebody-else"), []string{"node/" + node}, 0)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return func() {
+		l.t.Helper()
+		if err := held.Release(); err != nil {
+			l.t.Error(err)
+		}
+	}
+}
+
+// A rack that fails to be made is not in the state; one that fails to be changed stays in it as it was, so that no later plan
+// takes the change for done.
+func TestFailureIsNoState(t *testing.T) {
+	l := newLab(t, "node", speed)
+	s := newServer(t)
+	s.configure(l)
+	planned := s.plan(t.Context()).PlannedState
+	release := l.lease("dell")
+	resp := s.apply(s.none(), planned)
+	s.refused(resp.Diagnostics, "Apply cannot run")
+	if !s.value(resp.NewState).IsNull() {
+		t.Error("a rack that could not be made is in the state")
+	}
+	l.unchanged(0)
+	release()
+	resp = s.apply(s.none(), planned)
+	s.fine(resp.Diagnostics)
+	made := resp.NewState
+
+	l.drift()
+	s = newServer(t)
+	s.configure(l)
+	drifted := s.refresh(made)
+	change := s.change(t.Context(), drifted, drifted)
+	s.fine(change.Diagnostics)
+	defer l.lease("dell")()
+	resp = s.apply(drifted, change.PlannedState)
+	s.refused(resp.Diagnostics, "Apply cannot run")
+	if diffs, err := s.value(drifted).Diff(s.value(resp.NewState)); err != nil || len(diffs) > 0 {
+		t.Errorf("a change that failed is in the state: %v %v", diffs, err)
+	}
+	l.closed()
+}
+
+// Should a device move between the second plan and its apply, the provider itself refuses.
+func TestMovedBeforeApply(t *testing.T) {
+	l := newLab(t, "node", speed)
+	s := newServer(t)
+	s.configure(l)
+	planned := s.plan(t.Context()).PlannedState
+	l.poke("dell", sim.Poke{BIOS: map[string]any{"SysProfile": "PerfOptimized"}})
+	s = newServer(t)
+	s.configure(l)
+	resp := s.apply(s.none(), planned)
+	s.refused(resp.Diagnostics, "Device moved")
+	if !s.value(resp.NewState).IsNull() {
+		t.Error("a refused rack is in the state")
+	}
+	l.unchanged(0)
 }
