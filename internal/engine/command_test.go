@@ -81,6 +81,7 @@ func newFloor(t *testing.T, text string, o sim.Options) *floor {
 	if f.bindings, err = r.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { f.noSecrets() })
 	secrets := filepath.Join(f.dir, engine.StateDir, "secrets")
 	if err := os.MkdirAll(secrets, 0o700); err != nil {
 		t.Fatal(err)
@@ -96,7 +97,6 @@ func newFloor(t *testing.T, text string, o sim.Options) *floor {
 	if err := engine.WriteSimulated(filepath.Join(f.dir, engine.StateDir), engine.Simulated{PID: os.Getpid(), Admin: admin.URL, Speed: o.Speed, Seed: o.Seed}); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(f.noSecrets)
 	return f
 }
 
@@ -120,6 +120,7 @@ type process struct {
 	cmd      *exec.Cmd
 	out, err watched
 	cancel   context.CancelFunc
+	over     chan struct{} // closed when it has ended
 }
 
 // watched collects what a process writes, and tells when a text has come.
@@ -145,8 +146,8 @@ func (w *watched) String() string {
 	return w.buf.String()
 }
 
-// saw waits until the process has written a text; false: the time was over first.
-func (w *watched) saw(ctx context.Context, text string) bool {
+// saw waits until a text was written; false: over came first.
+func (w *watched) saw(text string, over <-chan struct{}) bool {
 	for {
 		w.mu.Lock()
 		found := strings.Contains(w.buf.String(), text)
@@ -160,37 +161,57 @@ func (w *watched) saw(ctx context.Context, text string) bool {
 		}
 		select {
 		case <-news:
-		case <-ctx.Done():
-			return false
+		case <-over:
+			return strings.Contains(w.String(), text)
 		}
 	}
 }
 
 // patience is what one life of the program may take on a busy machine.
-const patience = 90 * time.Second
+const patience = 60 * time.Second
 
 // start begins a process.
 func (f *floor) start(args ...string) *process {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	p := &process{f: f, cmd: exec.CommandContext(ctx, f.exe, args...), cancel: cancel}
+	p := &process{f: f, cmd: exec.CommandContext(ctx, f.exe, args...), cancel: cancel, over: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = f.dir, &p.out, &p.err
 	p.cmd.Env = []string{"HOME=" + f.dir, "USER=anna", "PATH=" + os.Getenv("PATH")}
 	if err := p.cmd.Start(); err != nil {
 		cancel()
 		f.t.Fatal(err)
 	}
+	go func() {
+		_ = p.cmd.Wait() // the exit code says it
+		close(p.over)
+	}()
 	return p
+}
+
+// until waits for a text on standard output.
+func (p *process) until(text string) {
+	p.f.t.Helper()
+	if !p.out.saw(text, p.over) {
+		p.f.t.Fatalf("it ended with %d and never wrote %s\n%s%s", p.wait(), text, last(p.out.String()), p.err.String())
+	}
 }
 
 // wait gives the exit code; -1: it was killed by a signal.
 func (p *process) wait() int {
 	defer p.cancel()
-	_ = p.cmd.Wait() // the code says it
+	<-p.over
 	p.f.mu.Lock()
 	p.f.told.WriteString(p.out.String() + p.err.String())
 	p.f.mu.Unlock()
 	return p.cmd.ProcessState.ExitCode()
+}
+
+// signal sends a signal.
+func (p *process) signal(s os.Signal) {
+	p.f.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.f.t.Fatal(err)
+	}
 }
 
 // run is a whole life. It fails the test when the exit code is another.
@@ -198,7 +219,7 @@ func (f *floor) run(code int, args ...string) (stdout, stderr string) {
 	f.t.Helper()
 	p := f.start(args...)
 	if got := p.wait(); got != code {
-		f.t.Errorf("metalwright %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), got, code, p.out.String(), p.err.String())
+		f.t.Errorf("metalwright %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), got, code, last(p.out.String()), p.err.String())
 	}
 	return p.out.String(), p.err.String()
 }
@@ -233,6 +254,12 @@ func (f *floor) noSecrets() {
 	if err != nil {
 		f.t.Error(err)
 	}
+}
+
+// last gives the last lines of a text.
+func last(text string) string {
+	lines := strings.SplitAfter(text, "\n")
+	return strings.Join(lines[max(0, len(lines)-40):], "")
 }
 
 // around shows where in a text something stands.

@@ -3,6 +3,7 @@ package engine_test
 import (
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/metalwright/metalwright/internal/sim"
@@ -26,6 +27,7 @@ var twoNodes = siteText + nodeText("dell", "dell_r750", 1, dellBIOS+bootVolume("
 // TestOfSixFive: of six nodes five are in trouble, each in its own. The program tells of each what is wrong and what to do, does
 // the sixth, and ends with 3; when the troubles have ended the same command does the others.
 func TestOfSixFive(t *testing.T) {
+	t.Parallel()
 	f := newFloor(t, labText(), sim.Options{})
 	f.setPassword("lenovo", "not the password")
 	f.faults("hpe", "nulls!")
@@ -67,6 +69,73 @@ func TestOfSixFive(t *testing.T) {
 	for node, l := range f.rack.Ledger() {
 		if l.Boots != 1 {
 			t.Errorf("%s was booted %d times", node, l.Boots)
+		}
+	}
+}
+
+// TestInterrupt: the first Ctrl-C lets what is under way finish or leaves it to the device, begins nothing new, logs out, and says
+// how to go on; the same command then does the rest, and nothing twice.
+func TestInterrupt(t *testing.T) {
+	for name, at := range map[string]string{"flash": `"phase":"wait","step":"dell/030-firmware-bios"`, "reset": `"phase":"wait","step":"dell/070-host-reset"`} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFloor(t, twoNodes, sim.Options{Speed: hurry / 3})
+			p := f.start("apply", "--auto-approve", "--json", "--parallel", "1")
+			p.until(at)
+			p.signal(syscall.SIGINT)
+			if code := p.wait(); code != 3 {
+				t.Errorf("exit code %d\n%s", code, p.err.String())
+			}
+			if miss := lacks(p.err.String(), "stopped by the operator", "to go on: metalwright apply"); len(miss) > 0 {
+				t.Errorf("it does not say %q:\n%s", miss, p.err.String())
+			}
+			f.quiet()
+			if l := f.rack.BMC("smc").Ledger(); l.Writes > 0 {
+				t.Errorf("smc was begun after the interrupt: %d writes", l.Writes)
+			}
+			if truth := f.rack.BMC("dell").Truth(); len(truth.Bricked) > 0 {
+				t.Errorf("%+v", truth)
+			}
+			_, stderr := f.run(0, "apply", "--auto-approve", "--json")
+			if !strings.Contains(stderr, "resuming") {
+				t.Error(stderr)
+			}
+			f.quiet()
+			f.once()
+		})
+	}
+}
+
+// TestInterruptTwice: the second Ctrl-C leaves at once, in the middle of a flash, and the same command does the rest.
+func TestInterruptTwice(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, twoNodes, sim.Options{Speed: hurry / 10})
+	p := f.start("apply", "--auto-approve", "--json")
+	p.until(`"phase":"wait","step":"dell/010-firmware-bmc"`)
+	p.signal(syscall.SIGINT)
+	p.until(`"phase":"stop"`)
+	p.signal(syscall.SIGINT)
+	if code := p.wait(); code != 130 || !strings.Contains(p.err.String(), "to go on: metalwright apply") {
+		t.Errorf("exit code %d\n%s", code, p.err.String())
+	}
+	f.quiet()
+	f.run(0, "apply", "--auto-approve", "--json")
+	f.quiet()
+	f.once()
+}
+
+// once fails the test when something was flashed or reset more often than the plan of twoNodes says.
+func (f *floor) once() {
+	f.t.Helper()
+	for node, l := range f.rack.Ledger() {
+		host, bmc := resets(l)
+		if host != 1 || bmc != 1 || l.Boots != 1 || l.VolumesCreated != 1 {
+			f.t.Errorf("%s: %d boots, %d volumes, resets %v", node, l.Boots, l.VolumesCreated, l.Resets)
+		}
+		for component, n := range l.Flashes {
+			if n != 1 {
+				f.t.Errorf("%s: %s was flashed %d times", node, component, n)
+			}
 		}
 	}
 }
