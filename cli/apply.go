@@ -218,7 +218,7 @@ func (a *app) showResult(w *engine.Workspace, got engine.Applied, elapsed time.D
 		}
 	}
 	r := got.Result
-	a.printf("done %d, skipped %d, degraded %d, blocked %d, failed %d in %s; journal %s\n", r.Count(apply.Done), r.Count(apply.Skipped),
+	a.printf("done %d, skipped %d, degraded %d, blocked %d, failed %d in %s\njournal %s\n", r.Count(apply.Done), r.Count(apply.Skipped),
 		r.Count(apply.Degraded), r.Count(apply.Blocked), r.Count(apply.Failed), elapsed.Round(time.Second), r.Journal)
 	if got.Settled {
 		a.printf("a new plan is empty: the rack is as the design says\n")

@@ -39,7 +39,8 @@ func (a *app) showPlan(d rack.Design, p plan.Plan) {
 			resets[c] += k
 		}
 	}
-	a.printf("plan %s  %s, %s, %s\n", p.Digest.Short(), count(len(p.Nodes), "node"), count(steps, "step"), resetWords(resets))
+	a.hang(fmt.Sprintf("plan %s  ", p.Digest.Short()),
+		strings.Join([]string{count(len(p.Nodes), "node"), count(steps, "step"), resetWords(resets)}, ", "))
 	a.printf("  %s, ~%s, %s pushed\n", waves(p), minutes(duration(p)), size(bytes))
 }
 
