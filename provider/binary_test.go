@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/metalwright/metalwright/internal/engine"
+	"github.com/metalwright/metalwright/internal/journal"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/sim"
 )
@@ -283,6 +285,18 @@ func TestBinaryInterrupt(t *testing.T) {
 	}
 	says(t, string(out), "Apply stopped", "Apply again to go on")
 	l.closed() // it left, and logged out
+	path, err := journal.Latest(journal.Disk{}, filepath.Join(l.dir, engine.StateDir, "journal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, _, err := journal.Read(bytes.NewReader(text))
+	if err := errors.Join(err, journal.Audit(records, "")); err != nil {
+		t.Errorf("it was not left gently: %v", err) // what is cut at once leaves intents without a word
+	}
 	says(t, w.run(2, "plan", "-detailed-exitcode"), "Goes on with an apply that was cut off")
 	w.run(0, "apply", "-auto-approve")
 	w.run(0, "plan", "-detailed-exitcode")

@@ -2,6 +2,7 @@ package provider_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
@@ -293,4 +294,34 @@ func TestMovedBeforeApply(t *testing.T) {
 		t.Error("a refused rack is in the state")
 	}
 	l.unchanged(0)
+}
+
+// A BMC that does not answer is a gap and no absence: the rack stays in the state, with what was known of the node.
+func TestUnreadableIsNoAbsence(t *testing.T) {
+	l := newLab(t, "node", speed)
+	s := newServer(t)
+	s.configure(l)
+	resp := s.apply(s.none(), s.plan(t.Context()).PlannedState)
+	s.fine(resp.Diagnostics)
+	l.bindings[0].URL = "https://127.0.0.1:1"
+	s = newServer(t)
+	s.configure(l)
+	var before, after map[string]tftypes.Value
+	if err := s.value(resp.NewState).As(&before); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.value(s.refresh(resp.NewState)).As(&after); err != nil {
+		t.Fatal(err)
+	}
+	if !after["nodes"].Equal(before["nodes"]) || !after["plan_digest"].Equal(before["plan_digest"]) {
+		t.Errorf("nodes %v and digest %v, want what they were", after["nodes"], after["plan_digest"])
+	}
+	var gaps []tftypes.Value
+	var converged bool
+	if err := errors.Join(after["gaps"].As(&gaps), after["converged"].As(&converged)); err != nil {
+		t.Fatal(err)
+	}
+	if len(gaps) != 1 || converged {
+		t.Errorf("%d gaps and converged %v, want one gap and not", len(gaps), converged)
+	}
 }
