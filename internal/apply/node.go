@@ -433,8 +433,11 @@ type failure struct {
 func (f *failure) Error() string { return fmt.Sprintf("step %s: %s", f.step.ID, f.err) }
 func (f *failure) Unwrap() error { return f.err }
 
-// fail records that a step failed.
+// fail records that a step failed. What is unsafe stops the whole run before the journal's disk is waited for.
 func (n *node) fail(s step.Step, err error) error {
+	if step.ClassOf(err) == step.Safety {
+		n.r.halt(safetyStop(n.np.Name, err.Error()))
+	}
 	p := n.steps[s.ID]
 	if p.open {
 		rec := journal.Record{Kind: journal.Outcome, Node: n.np.Name, Step: s.ID, Result: string(wordOf(err)),
@@ -446,6 +449,8 @@ func (n *node) fail(s step.Step, err error) error {
 	}
 	return &failure{s, err}
 }
+
+func safetyStop(node, text string) error { return fmt.Errorf("safety: %s: %s", node, text) }
 
 func moved(st step.State) error {
 	return step.Fail(step.HasMoved, fmt.Errorf("the device is no longer as planned: %s", orNothing(st.Note)), "Plan again.")

@@ -343,7 +343,7 @@ func (r *run) failures(w plan.Wave) int {
 func (r *run) judge(res NodeResult, np plan.NodePlan, w plan.Wave, index int) {
 	switch res.Class {
 	case step.Safety:
-		r.halt(fmt.Errorf("safety: %s: %s", res.Node, res.Text))
+		r.halt(safetyStop(res.Node, res.Text))
 		return
 	case step.Rejected, step.Recipe, step.Unsupported:
 	default:

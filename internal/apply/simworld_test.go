@@ -342,7 +342,7 @@ func (w *simWorld) excess(name string, l sim.Ledger) []string {
 	}
 	wantHost, wantBMC := sum(planned.Resets)
 	gotHost, gotBMC := sum(l.Resets)
-	if gotHost > wantHost+l.FaultsFired["R18"]+l.FaultsFired["R93"] || gotBMC > wantBMC+l.FaultsFired["R20"] {
+	if gotHost > wantHost+l.FaultsFired["R18"]+l.FaultsFired["R93"]+l.FaultsFired["stuck-job"] || gotBMC > wantBMC+l.FaultsFired["R20"] {
 		out = append(out, fmt.Sprintf("%s: resets %v, planned were %v (faults %v)", name, l.Resets, planned.Resets, l.FaultsFired))
 	}
 	for c, n := range l.Flashes {

@@ -21,6 +21,7 @@ type setup struct {
 	applies  []string
 	said     string // what the last application reported
 	jobs     []work // live configuration jobs
+	stuck    []work // our own, given up: to be deleted before anything else is staged
 	queued   bool   // this BMC keeps a job queue: what waits without a job does not wait
 }
 
@@ -77,7 +78,11 @@ func (d *Driver) setupJobs(ctx context.Context, x *setup) error {
 	}
 	x.queued = true
 	for _, w := range all {
-		if w.live() && strings.Contains(strings.ToLower(w.kind), "bios") && !w.update {
+		switch {
+		case !w.live() || !strings.Contains(strings.ToLower(w.kind), "bios") || w.update:
+		case d.c.isGivenUp(w.uri):
+			x.stuck = append(x.stuck, w)
+		default:
 			x.jobs = append(x.jobs, w)
 		}
 	}
@@ -94,8 +99,8 @@ const (
 	foreign                 // neither
 )
 
-// stance judges one attribute. Where there is a job queue, an entry of the settings object waits even when the BIOS shows its
-// value already (R55), and what waits without a job never comes by itself.
+// stance judges one attribute. Where there is a job queue, an entry of the settings object waits even when the BIOS
+// shows its value already (R55), and what waits without a job never comes by itself.
 func (x setup) stance(name string, want, expect any, planned bool) stance {
 	cur := x.current[name]
 	pend, entered := x.pending[name]
@@ -123,6 +128,7 @@ func (d *Driver) checkBIOS(ctx context.Context, s step.Step, op *step.Op) (step.
 	if err != nil {
 		return step.State{}, err
 	}
+	d.giveUpStuck(ctx, s, op, &x)
 	seen := step.Facts{}
 	count := map[stance][]string{}
 	for _, name := range sortedKeys(s.Want) {
@@ -146,6 +152,9 @@ func (d *Driver) judgeBIOS(ctx context.Context, s step.Step, op *step.Op, x setu
 		name := count[foreign][0]
 		return state(step.Moved, seen, "%s is %v, planned from %v", name, x.current[name], s.Expect[name]), nil
 	case len(count[asPlanned]) > 0:
+		if len(x.stuck) > 0 {
+			return state(step.Ready, seen, "job %s has waited through a boot and holds the settings", lastPart(x.stuck[0].uri)), nil
+		}
 		if op != nil && op.Sent {
 			if v, err := d.vitals(ctx, s, false); err == nil && d.starting(v) {
 				return state(step.Working, seen, "the host is starting (%s)", v.progress), nil
@@ -185,25 +194,6 @@ func (d *Driver) actBIOS(ctx context.Context, a *act) error {
 	if path == "" {
 		return unsupported("a settings object of its BIOS")
 	}
-	change := map[string]any{}
-	alive := !x.queued || len(x.jobs) > 0
-	for name, want := range a.s.Want {
-		have := x.current[name]
-		if p, ok := x.pending[name]; ok && alive {
-			have = p
-		}
-		if !equalValue(want, have) {
-			change[name] = want
-		}
-	}
-	body := map[string]any{"Attributes": change}
-	apply := a.s.Args.ApplyTime
-	if apply == "" {
-		apply = "OnReset"
-	}
-	if slices.Contains(x.applies, apply) { // sent only where it is listed (redfish.md §6.1)
-		body["@Redfish.SettingsApplyTime"] = map[string]any{"ApplyTime": apply}
-	}
 	v, err := d.vitals(ctx, a.s, false)
 	if err != nil {
 		return err
@@ -211,7 +201,15 @@ func (d *Driver) actBIOS(ctx context.Context, a *act) error {
 	if err := a.intend(ctx, v.facts()); err != nil {
 		return err
 	}
-	r, err := d.patch(ctx, a.s, path, body)
+	if len(x.stuck) > 0 {
+		if err := d.clearStuck(ctx, a, x); err != nil {
+			return err
+		}
+		if x, err = d.setup(ctx, a.s); err != nil {
+			return err
+		}
+	}
+	r, err := d.patch(ctx, a.s, path, x.request(a.s))
 	if jobInTheWay(err) { // one configuration job per target: this one holds other values than ours
 		return step.Fail(step.Rejected, fmt.Errorf("stage BIOS settings: %w", err),
 			"A configuration job of somebody else waits on this BMC: delete it, or restart the host, then run again.")
@@ -222,8 +220,32 @@ func (d *Driver) actBIOS(ctx context.Context, a *act) error {
 	return a.sent(r.Handle())
 }
 
-// patch writes settings. While the host POSTs some refuse it: then the end of POST is awaited (R8). Whether a write that was
-// refused or cut has acted is for Check to say: the settings are the truth.
+// request is what stages what is not as wanted yet.
+func (x setup) request(s step.Step) map[string]any {
+	change := map[string]any{}
+	alive := !x.queued || len(x.jobs) > 0
+	for name, want := range s.Want {
+		have := x.current[name]
+		if p, ok := x.pending[name]; ok && alive {
+			have = p
+		}
+		if !equalValue(want, have) {
+			change[name] = want
+		}
+	}
+	body := map[string]any{"Attributes": change}
+	apply := s.Args.ApplyTime
+	if apply == "" {
+		apply = "OnReset"
+	}
+	if slices.Contains(x.applies, apply) { // sent only where it is listed (redfish.md §6.1)
+		body["@Redfish.SettingsApplyTime"] = map[string]any{"ApplyTime": apply}
+	}
+	return body
+}
+
+// patch writes settings. While the host POSTs some refuse it: then the end of POST is awaited (R8). Whether a write
+// that was refused or cut has acted is for Check to say: the settings are the truth.
 func (d *Driver) patch(ctx context.Context, s step.Step, path string, body any) (*redfish.Response, error) {
 	opt := redfish.PatchOptions{
 		Reached: func(ctx context.Context) (bool, error) {

@@ -1,12 +1,12 @@
 // Package bmc is the driver: every verb that is said to a management controller, and every look at what came of it.
 //
-// Towards the apply loop it offers Check and Act. Check reads and never changes the device. Act changes it once, and tells
-// the journal before the side effect and right after it. Truth is the value that is read again: a task's state is a hint, and
-// "accepted" is never "done".
+// Towards the apply loop it offers Check and Act. Check reads and never changes the device. Act changes it once, and
+// tells the journal before the side effect and right after it. Truth is the value that is read again: a task's state
+// is a hint, and "accepted" is never "done".
 //
-// After Act, and with the Op that Act recorded, Check says Working for as long as something may still be happening, Staged
-// when the change waits for its activation, and Ready with a Note when what was begun has ended without effect: then it may
-// be tried again.
+// After Act, and with the Op that Act recorded, Check says Working for as long as something may still be happening,
+// Staged when the change waits for its activation, and Ready with a Note when what was begun has ended without effect:
+// then it may be tried again.
 package bmc
 
 import (
@@ -28,18 +28,20 @@ type Endpoint struct {
 	URL    string // https://10.20.8.11
 	System string // id or path of the host system; empty = the only one that can be reset
 	Trust  redfish.Trust
-	Login  func(context.Context) (user, pass string, err error)              // asked when a session is needed, never stored
-	Dial   func(ctx context.Context, network, addr string) (net.Conn, error) // nil = the net package's
+	// asked when a session is needed, never stored
+	Login func(context.Context) (user, pass string, err error)
+	Dial  func(ctx context.Context, network, addr string) (net.Conn, error) // nil = the net package's
 }
 
 // Options tune a driver. The zero value is right, except that firmware steps need Images.
 type Options struct {
-	// Images opens a firmware file by the name that the baseline gives it. What it returns is closed if it is an io.Closer.
+	// Images opens a firmware file by the name that the baseline gives it. What it returns is closed if it is an
+	// io.Closer.
 	Images func(file string) (io.ReaderAt, int64, error)
 	// ImageURL says where the BMC itself can fetch a firmware file, for BMCs that take no push; nil = nowhere.
 	ImageURL func(file string) (string, error)
-	// Pace is the pause between two looks inside one Act, and sets every other wait in proportion; 0 means 2 s. A simulator
-	// whose minutes are shorter wants a shorter one.
+	// Pace is the pause between two looks inside one Act, and sets every other wait in proportion; 0 means 2 s. A
+	// simulator whose minutes are shorter wants a shorter one.
 	Pace time.Duration
 	// MaxInFlight bounds concurrent reads on one BMC; 0 leaves it to the core.
 	MaxInFlight int
@@ -81,8 +83,8 @@ type Driver struct {
 	close   func(context.Context) error
 }
 
-// Open gives a driver for one node with a session of its own. Who acts on several nodes uses a Pool, so that nodes behind one
-// BMC share session and queue. Nothing is sent before the first Check, Act or Survey. Close it.
+// Open gives a driver for one node with a session of its own. Who acts on several nodes uses a Pool, so that nodes
+// behind one BMC share session and queue. Nothing is sent before the first Check, Act or Survey. Close it.
 func Open(ctx context.Context, ep Endpoint, opt Options) (*Driver, error) {
 	return NewPool().Open(ctx, ep, opt)
 }
@@ -126,8 +128,9 @@ func (d *Driver) check(ctx context.Context, s step.Step, op *step.Op) (step.Stat
 	}
 }
 
-// Act makes the change of a step once. record is called before the side effect with the baseline, and again with the handle
-// right after the answer. A step that is done or accepted already is left alone, so acting twice equals acting once.
+// Act makes the change of a step once. record is called before the side effect with the baseline, and again with the
+// handle right after the answer. A step that is done or accepted already is left alone, so acting twice equals acting
+// once.
 func (d *Driver) Act(ctx context.Context, s step.Step, record func(step.Op) error) error {
 	release, err := d.c.take(ctx)
 	if err != nil {
@@ -172,7 +175,8 @@ type act struct {
 	op     step.Op
 }
 
-// intend tells the journal what is about to happen, if the tray is dry. Nothing is sent to the device when it returns an error.
+// intend tells the journal what is about to happen, if the tray is dry. Nothing is sent to the device when it returns
+// an error.
 func (a *act) intend(ctx context.Context, baseline step.Facts) error {
 	if err := a.d.dryNow(ctx); err != nil {
 		return err

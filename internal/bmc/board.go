@@ -17,8 +17,8 @@ import (
 // installer is how a board's own way of flashing is walked; bmclibx.Install is the one there is.
 type installer func(context.Context, bmclibx.Target, bmclibx.Job, func(string) error, func(bmclibx.Phase, string)) (bmclibx.Outcome, error)
 
-// boardWay tells whether a component of this machine's board is flashed by the board's own interface and not by Redfish, and
-// by which part number (redfish.md §1.4). Makers write the part number into different fields.
+// boardWay tells whether a component of this machine's board is flashed by the board's own interface and not by
+// Redfish, and by which part number (redfish.md §1.4). Makers write the part number into different fields.
 func (d *Driver) boardWay(ctx context.Context, s step.Step) (board string, ok bool, err error) {
 	v, err := d.vitals(ctx, s, true)
 	if err != nil {
@@ -43,8 +43,8 @@ func (d *Driver) boardWay(ctx context.Context, s step.Step) (board string, ok bo
 	return "", false, nil
 }
 
-// installByBoard flashes through the board's own interface. It returns when the flash has ended: such a board tells nothing by
-// Redfish meanwhile. The version that is read afterwards decides.
+// installByBoard flashes through the board's own interface. It returns when the flash has ended: such a board tells
+// nothing by Redfish meanwhile. The version that is read afterwards decides.
 func (d *Driver) installByBoard(ctx context.Context, a *act, board string, img redfish.Image, base step.Facts) error {
 	file, done, err := asFile(img)
 	if err != nil {

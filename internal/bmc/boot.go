@@ -51,8 +51,8 @@ func (b bootView) place(property string) string {
 	return b.path
 }
 
-// ordered tells whether an order is as wanted: first entry and members decide, since firmware drops, adds and re-sorts what
-// comes later by itself (R60). The planner judges in the same way.
+// ordered tells whether an order is as wanted: first entry and members decide, since firmware drops, adds and re-sorts
+// what comes later by itself (R60). The planner judges in the same way.
 func ordered(have, want []string) bool {
 	return len(want) == 0 || len(have) > 0 && have[0] == want[0] &&
 		!slices.ContainsFunc(want, func(w string) bool { return !slices.Contains(have, w) })
@@ -105,7 +105,8 @@ func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (
 			case phaseUnknown, phaseDone:
 			}
 		}
-		if s.Activation.Host() && len(pend) == 0 && !d.activated(ctx, s, op) { // accepted, and shown nowhere until the reset (HPE)
+		// accepted, and shown nowhere until the reset (HPE)
+		if s.Activation.Host() && len(pend) == 0 && !d.activated(ctx, s, op) {
 			return state(step.Staged, seen, "the boot order waits for a reset"), nil
 		}
 		return state(step.Ready, seen, "the boot order is still %s", strings.Join(have, ", ")), nil
@@ -286,7 +287,8 @@ func (d *Driver) actBootOnce(ctx context.Context, a *act) error {
 			return unsupported("a one-time boot from %s (it lists %s)", want, strings.Join(allowed, ", "))
 		}
 	}
-	boot := map[string]any{"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": target} // R26: both, every time
+	// R26: both, every time
+	boot := map[string]any{"BootSourceOverrideEnabled": "Once", "BootSourceOverrideTarget": target}
 	mode, have := textOf(a.s.Want["mode"]), b.boot.Str("BootSourceOverrideMode")
 	if mode == "" {
 		mode = have

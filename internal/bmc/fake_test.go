@@ -20,7 +20,8 @@ import (
 
 type obj = map[string]any
 
-// fake is a BMC in memory: resources by path, and what happens on a write. It shows what is said, which a simulator does not.
+// fake is a BMC in memory: resources by path, and what happens on a write. It shows what is said, which a simulator
+// does not.
 type fake struct {
 	mu  sync.Mutex
 	res map[string]obj

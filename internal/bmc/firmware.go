@@ -152,14 +152,14 @@ func rowOf(r *redfish.Resource) rack.Firmware {
 		State: r.Obj.Str("Status", "State"), Path: r.URI}
 }
 
-// meant tells whether a row that has a planned id is still what the baseline selects: where ids are numbers, they may have
-// been given anew.
+// meant tells whether a row that has a planned id is still what the baseline selects: where ids are numbers, they may
+// have been given anew.
 func meant(s step.Step, f rack.Firmware) bool {
 	return s.Args.Select.Name == "" || len(firmware.Match(s.Args.Select, []rack.Firmware{f})) > 0
 }
 
-// selected looks for the rows by the baseline's selector, where the ids of the plan are gone: numbers are given anew, and some
-// ids name what they are (redfish.md §5.2). It reads every row.
+// selected looks for the rows by the baseline's selector, where the ids of the plan are gone: numbers are given anew,
+// and some ids name what they are (redfish.md §5.2). It reads every row.
 func (d *Driver) selected(ctx context.Context, s step.Step, uris []string, known rows) (rows, error) {
 	var all []rack.Firmware
 	found := map[string]redfish.Object{}
@@ -186,8 +186,8 @@ func (d *Driver) selected(ctx context.Context, s step.Step, uris []string, known
 	return out, nil
 }
 
-// add takes in one row. Staged on the row that runs says that something waits for it, and the version is still the running one
-// on some, that of the staged image on others.
+// add takes in one row. Staged on the row that runs says that something waits for it, and the version is still the
+// running one on some, that of the staged image on others.
 func (r *rows) add(s step.Step, row redfish.Object, version string, waits bool) {
 	flagged, _ := row.Bool("Staged")
 	isWanted := firmware.Equal(s.Args.Compare, version, textOf(s.Want["version"]))
@@ -338,9 +338,9 @@ func marks(s step.Step) []string {
 	return out
 }
 
-// lostPush looks for a push of this step's image whose handle is not known: one that this process made, a task or job that
-// began after the operation, or a live one that names the part. A finished one counts when it is ours: its image may wait for
-// the activation. nil = none.
+// lostPush looks for a push of this step's image whose handle is not known: one that this process made, a task or job
+// that began after the operation, or a live one that names the part. A finished one counts when it is ours: its image
+// may wait for the activation. nil = none.
 func (d *Driver) lostPush(ctx context.Context, s step.Step, op *step.Op) (*work, error) {
 	if p, ok := d.c.pushOf(pushKey(s)); ok && !d.c.resetSince(s.Activation, p.at) {
 		if w := d.follow(ctx, p.handle); w.live() || w.phase == phaseDone && s.Activation > step.None {

@@ -16,7 +16,8 @@ import (
 const (
 	leakFresh = 10 * time.Second // a look this young is not repeated: the requests of one act follow each other faster
 	leakWatch = time.Minute      // how often a step under way is looked at for leaks
-	leakTries = 7                // looks, evidencePauses apart, before unread detectors count as broken: 2 min after a BMC restart
+	// looks, evidencePauses apart, before unread detectors count as broken: 2 min after a BMC restart
+	leakTries = 7
 )
 
 // leakage is what is known of the leak detectors behind a BMC; it is guarded by conn.mu.
@@ -34,8 +35,8 @@ const (
 	adviceUnread = "A tray whose leak detectors cannot be read is not taken for dry. See why the BMC does not show them, then plan again."
 )
 
-// dryNow refuses a change while a leak detector of this BMC is Critical, or cannot be read where there are some (R92). It is
-// asked right before each side effect. A BMC without detectors costs one search and no request after it.
+// dryNow refuses a change while a leak detector of this BMC is Critical, or cannot be read where there are some (R92).
+// It is asked right before each side effect. A BMC without detectors costs one search and no request after it.
 func (d *Driver) dryNow(ctx context.Context) error {
 	d.c.mu.Lock()
 	fresh := d.c.leaks.found && time.Since(d.c.leaks.dry) < d.paced(leakFresh)
@@ -64,8 +65,8 @@ func (d *Driver) dryNow(ctx context.Context) error {
 	}
 }
 
-// watchLeaks looks, once in a while, behind a step under way: a boot takes 20 minutes. Only a leak that is seen counts here; what
-// cannot be read is for the next change to refuse.
+// watchLeaks looks, once in a while, behind a step under way: a boot takes 20 minutes. Only a leak that is seen counts
+// here; what cannot be read is for the next change to refuse.
 func (d *Driver) watchLeaks(ctx context.Context) error {
 	d.c.mu.Lock()
 	due := time.Since(d.c.leaks.asked) >= d.paced(leakWatch) && !(d.c.leaks.found && len(d.c.leaks.places) == 0)
@@ -149,8 +150,9 @@ func (d *Driver) leakPlaces(ctx context.Context) ([]string, error) {
 	return places, nil
 }
 
-// findLeakPlaces follows the links to leak detectors, from each place where Redfish puts them: a chassis, its thermal subsystem,
-// and cooling equipment (DSP0268). What is not there is passed over; what cannot be read is an error, for a detector may be behind.
+// findLeakPlaces follows the links to leak detectors, from each place where Redfish puts them: a chassis, its thermal
+// subsystem, and cooling equipment (DSP0268). What is not there is passed over; what cannot be read is an error, for a
+// detector may be behind.
 func (d *Driver) findLeakPlaces(ctx context.Context) ([]string, error) {
 	l, err := d.layout(ctx)
 	if err != nil {
@@ -208,7 +210,8 @@ func (d *Driver) maybe(ctx context.Context, uri string) (redfish.Object, error) 
 	return r.Obj, nil
 }
 
-// maybeMembers reads the members of a collection that may not be there. A member that is listed and missing is passed over.
+// maybeMembers reads the members of a collection that may not be there. A member that is listed and missing is passed
+// over.
 func (d *Driver) maybeMembers(ctx context.Context, uri string) ([]*redfish.Resource, error) {
 	if uri == "" {
 		return nil, nil

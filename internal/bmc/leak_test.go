@@ -141,8 +141,8 @@ func TestDetectorsLostOverARestart(t *testing.T) {
 	})
 }
 
-// The gate is cheap: places are found once, detectors are read once for all that follows within seconds, and a BMC without
-// detectors is asked nothing more. It is not lax: a minute later they are read again.
+// The gate is cheap: places are found once, detectors are read once for all that follows within seconds, and a BMC
+// without detectors is asked nothing more. It is not lax: a minute later they are read again.
 func TestLeakReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := wired()
@@ -177,7 +177,8 @@ func TestLeakReads(t *testing.T) {
 	})
 }
 
-// While a boot is waited for, a leak is seen within a minute; a detector that cannot be read is not this look's business.
+// While a boot is waited for, a leak is seen within a minute; a detector that cannot be read is not this look's
+// business.
 func TestLeakDuringAWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := wired()

@@ -16,8 +16,8 @@ import (
 // mediaLooks is how often a slot is read until it shows what was asked: 30 s at the default pace (R78).
 const mediaLooks = 15
 
-// slots reads the virtual media that a step may use: the slot the plan chose first, then those that take the same kind. A
-// slot of a manager's collection and one of the system's may be the same device, so both are looked at.
+// slots reads the virtual media that a step may use: the slot the plan chose first, then those that take the same
+// kind. A slot of a manager's collection and one of the system's may be the same device, so both are looked at.
 func (d *Driver) slots(ctx context.Context, s step.Step) ([]*redfish.Resource, error) {
 	var out []*redfish.Resource
 	if s.Args.Path != "" {
@@ -88,8 +88,8 @@ func bareURL(s string) string {
 	return u.String()
 }
 
-// filled tells whether something is in a slot. Inserted alone is believed only where the slot says that it is connected: after
-// an eject it may stay (R23).
+// filled tells whether something is in a slot. Inserted alone is believed only where the slot says that it is
+// connected: after an eject it may stay (R23).
 func filled(slot redfish.Object) bool {
 	inserted, _ := slot.Bool("Inserted")
 	return slot.Str("Image") != "" || inserted && slot.Str("ConnectedVia") != "NotConnected"

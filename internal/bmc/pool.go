@@ -16,14 +16,15 @@ import (
 
 // Pool holds one session and one mutation queue per BMC, whatever the number of nodes behind it. A process has one.
 type Pool struct {
-	// Sessions keeps session URIs beyond this process, so that what a killed one left behind is deleted; nil = it does not.
-	// Set it before the first Open.
+	// Sessions keeps session URIs beyond this process, so that what a killed one left behind is deleted; nil = it does
+	// not. Set it before the first Open.
 	Sessions Sessions
 
 	mu       sync.Mutex
 	conns    map[string]*conn
-	attempts *redfish.Attempts   // failed logins, so that no BMC sees a third one from this pool
-	stale    map[string][]string // sessions whose BMC did not answer when they were to be closed, for the next login there
+	attempts *redfish.Attempts // failed logins, so that no BMC sees a third one from this pool
+	// sessions whose BMC did not answer when they were to be closed, for the next login there
+	stale map[string][]string
 }
 
 // Sessions is a record of open sessions that outlives a process.
@@ -42,8 +43,8 @@ func NewPool() *Pool {
 // Refused tells whether the BMC at a URL has refused as many logins of this pool as may be made.
 func (p *Pool) Refused(url string) bool { return p.attempts.Refused(url) }
 
-// Open gives a driver for one node. Drivers of the same BMC share its session and queue; the options of the first one hold
-// for both. Nothing is sent yet. Close the driver: the last one logs out.
+// Open gives a driver for one node. Drivers of the same BMC share its session and queue; the options of the first one
+// hold for both. Nothing is sent yet. Close the driver: the last one logs out.
 func (p *Pool) Open(_ context.Context, ep Endpoint, opt Options) (*Driver, error) {
 	key, err := identity(ep.URL)
 	if err != nil {
@@ -156,6 +157,7 @@ type conn struct {
 	moves   map[string]move      // when live tasks last moved
 	posts   map[string]time.Time // when a host was last seen in POST
 	leaks   leakage
+	givenUp map[string]bool // jobs that wait for ever
 }
 
 func newConn(rf *redfish.Client) *conn {
@@ -249,7 +251,8 @@ func (c *conn) resetDone(a step.Activation) {
 	c.resets[a] = time.Now()
 }
 
-// resetSince tells whether a reset at least as strong was made by this process after t. A BMC reset serves no host change.
+// resetSince tells whether a reset at least as strong was made by this process after t. A BMC reset serves no host
+// change.
 func (c *conn) resetSince(need step.Activation, t time.Time) bool {
 	return !c.lastReset(need).IsZero() && c.lastReset(need).After(t)
 }
@@ -284,6 +287,22 @@ func (c *conn) stillness(uri, sign string) time.Duration {
 		c.moves[uri] = move{sign, time.Now()}
 	}
 	return time.Since(c.moves[uri].at)
+}
+
+// giveUp remembers that a job will never run.
+func (c *conn) giveUp(uri string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.givenUp == nil {
+		c.givenUp = map[string]bool{}
+	}
+	c.givenUp[uri] = true
+}
+
+func (c *conn) isGivenUp(uri string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.givenUp[uri]
 }
 
 // sawPost remembers that a host was in POST just now.

@@ -12,10 +12,12 @@ import (
 )
 
 const (
-	lookTries      = 90  // looks for a power transition inside one act: 3 min at the default pace (redfish.md §6.5: Off 60 s, AC 90 s)
-	gracefulTries  = 45  // looks for an orderly shutdown before the power is cut
-	busyTries      = 6   // tries of an action that the BMC is not ready for (R7, R14): 2+4+8+16+32 paces between them
-	postEndTries   = 135 // looks for the end of POST, evidencePauses apart: 45 min, the longest POST with a BIOS flash in it
+	// looks for a power transition inside one act: 3 min at the default pace (redfish.md §6.5: Off 60 s, AC 90 s)
+	lookTries     = 90
+	gracefulTries = 45 // looks for an orderly shutdown before the power is cut
+	busyTries     = 6  // tries of an action that the BMC is not ready for (R7, R14): 2+4+8+16+32 paces between them
+	// looks for the end of POST, evidencePauses apart: 45 min, the longest POST with a BIOS flash in it
+	postEndTries   = 135
 	evidencePauses = 10
 )
 
@@ -86,8 +88,8 @@ func (d *Driver) actPower(ctx context.Context, a *act) error {
 	}
 }
 
-// power sends the first verb that this host allows and records the answer. It does not wait for the transition. A host that was
-// taken off minutes ago is not switched on over a leak.
+// power sends the first verb that this host allows and records the answer. It does not wait for the transition. A host
+// that was taken off minutes ago is not switched on over a leak.
 func (d *Driver) power(ctx context.Context, a *act, v vitals, want string, verbs ...string) error {
 	target, verb, err := d.resetVerb(ctx, v.system, "#ComputerSystem.Reset", verbs...)
 	if err != nil {
@@ -109,7 +111,8 @@ func (d *Driver) power(ctx context.Context, a *act, v vitals, want string, verbs
 	return a.sent(r.Handle())
 }
 
-// resetVerb picks the first of the verbs that the action lists. An action that lists none takes the first verb as it is.
+// resetVerb picks the first of the verbs that the action lists. An action that lists none takes the first verb as it
+// is.
 func (d *Driver) resetVerb(ctx context.Context, o redfish.Object, action string, verbs ...string) (target, verb string, err error) {
 	act := o.Obj("Actions", action)
 	if target = act.Str("target"); target == "" {
@@ -128,8 +131,8 @@ func (d *Driver) resetVerb(ctx context.Context, o redfish.Object, action string,
 	return target, verb, nil
 }
 
-// say posts an action. After a refusal or a cut the state is read again: reached is success (R15), and it is sent once more
-// only when the state has not changed. When the BMC is not ready the same action is tried again (R7, R8, R14).
+// say posts an action. After a refusal or a cut the state is read again: reached is success (R15), and it is sent once
+// more only when the state has not changed. When the BMC is not ready the same action is tried again (R7, R8, R14).
 func (d *Driver) say(ctx context.Context, target string, body any, reached func(context.Context) (bool, error)) (*redfish.Response, error) {
 	for try := 0; ; try++ {
 		r, err := d.c.rf.PostUnless(ctx, target, body, reached)
@@ -142,8 +145,8 @@ func (d *Driver) say(ctx context.Context, target string, body any, reached func(
 	}
 }
 
-// notReady tells whether a refusal is about the moment, not about the request: HPE's 400 soon after another power change
-// (R7), iDRAC's 409 (R14), POST under way (R8), busy.
+// notReady tells whether a refusal is about the moment, not about the request: HPE's 400 soon after another power
+// change (R7), iDRAC's 409 (R14), POST under way (R8), busy.
 func notReady(err error) bool {
 	if redfish.IsTransient(err) {
 		return true

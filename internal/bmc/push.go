@@ -14,7 +14,8 @@ import (
 	"github.com/metalwright/metalwright/internal/step"
 )
 
-// uploadTries is how often the task of an upload is read before the update it stands for is started: 10 min (§5.3, Supermicro).
+// uploadTries is how often the task of an upload is read before the update it stands for is started: 10 min (§5.3,
+// Supermicro).
 const uploadTries = 300
 
 // service is the UpdateService as a push needs it.
@@ -146,8 +147,8 @@ func preflight(u service, s step.Step) error {
 	return nil
 }
 
-// image opens the file and reads it whole: nothing is flashed whose digest was not verified in this process (invariant 2). The
-// core verifies it again while it is sent.
+// image opens the file and reads it whole: nothing is flashed whose digest was not verified in this process (invariant
+// 2). The core verifies it again while it is sent.
 func (d *Driver) image(s step.Step) (redfish.Image, func(), error) {
 	none := func() {}
 	if d.opt.Images == nil {
@@ -176,8 +177,8 @@ func (d *Driver) image(s step.Step) (redfish.Image, func(), error) {
 	return redfish.Image{ReaderAt: r, SizeBytes: size, Digest: rack.Digest(s.Args.Digest), Name: lastPart(s.Args.File)}, done, nil
 }
 
-// way chooses how the image gets to the BMC: the first that exists of multipart, SimpleUpdate and raw push (§5.1, 2), or the
-// one that the baseline names.
+// way chooses how the image gets to the BMC: the first that exists of multipart, SimpleUpdate and raw push (§5.1, 2),
+// or the one that the baseline names.
 func (d *Driver) way(s step.Step, u service, t traits, img redfish.Image) (func(context.Context) (*redfish.Response, error), error) {
 	method := s.Args.Method
 	if method == "" || method == "auto" {

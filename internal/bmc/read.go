@@ -17,8 +17,8 @@ func lastPart(p string) string {
 	return p[strings.LastIndexByte(p, '/')+1:]
 }
 
-// equalValue compares a wanted value with what a device says: by value after normalising, and by spelling where a device
-// writes numbers or booleans as text.
+// equalValue compares a wanted value with what a device says: by value after normalising, and by spelling where a
+// device writes numbers or booleans as text.
 func equalValue(want, have any) bool {
 	w, h := rack.Normal(want), rack.Normal(have)
 	if w == nil || h == nil {

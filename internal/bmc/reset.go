@@ -14,13 +14,15 @@ import (
 )
 
 const (
-	settleDefault = 5 * time.Minute   // a reset that no sign can tell of: BMC reset and host settle take 5 min (redfish.md §6.5)
+	// a reset that no sign can tell of: BMC reset and host settle take 5 min (redfish.md §6.5)
+	settleDefault = 5 * time.Minute
 	halfWayAfter  = time.Minute       // a host that is Off this long after its reset began was left so
 	lagAllowance  = 480 * time.Second // inventory lags the truth this long at most (redfish.md §5.1, R30)
 	bmcDownTries  = 45                // looks for the BMC to stop answering after its reset: 90 s
 	bmcUpTries    = 450               // looks for it to answer again: 15 min
-	changeTries   = 20                // looks for the first sign of a restart before another verb is used: 40 s (R93: 22-24 s)
-	goodReads     = 3                 // authenticated reads in a row that make a BMC ready (R37, R79)
+	// looks for the first sign of a restart before another verb is used: 40 s (R93: 22-24 s)
+	changeTries   = 20
+	goodReads     = 3 // authenticated reads in a row that make a BMC ready (R37, R79)
 	auxCycleFresh = 10 * time.Minute
 )
 
@@ -111,7 +113,8 @@ func (d *Driver) activated(ctx context.Context, s step.Step, op *step.Op) bool {
 	if err != nil {
 		return false
 	}
-	if s.Activation.Host() { // a host that was only switched off has activated nothing, though its LastResetTime may have changed
+	// a host that was only switched off has activated nothing, though its LastResetTime may have changed
+	if s.Activation.Host() {
 		moved := v.power != "Off" && v.hostMoved(step.Facts{"last_reset_time": op.Baseline["last_reset_time"]})
 		return moved || d.c.resetSince(s.Activation, op.Started)
 	}
@@ -177,8 +180,8 @@ func (d *Driver) resetBMC(ctx context.Context, a *act, v vitals) error {
 	return nil // Check goes by the clock
 }
 
-// resetHost restarts the host. Where a restart shows no sign, or hangs, the host is switched off and on (R35); where the
-// first verb has no effect, likewise (R93).
+// resetHost restarts the host. Where a restart shows no sign, or hangs, the host is switched off and on (R35); where
+// the first verb has no effect, likewise (R93).
 func (d *Driver) resetHost(ctx context.Context, a *act, v vitals, t traits) error {
 	if !v.on() {
 		return d.offOn(ctx, a, v)
@@ -227,8 +230,8 @@ func (d *Driver) hostMoves(a *act) func(context.Context) (bool, error) {
 	}
 }
 
-// eventually asks again for a while before it believes a no: after a lost answer a reset must not be sent twice because its
-// first sign was not there yet.
+// eventually asks again for a while before it believes a no: after a lost answer a reset must not be sent twice
+// because its first sign was not there yet.
 func (d *Driver) eventually(ask func(context.Context) (bool, error)) func(context.Context) (bool, error) {
 	return func(ctx context.Context) (bool, error) {
 		for range changeTries {
@@ -444,9 +447,9 @@ func (d *Driver) cycleByBIOS(ctx context.Context, a *act, v vitals, way auxVerb)
 	return d.offOn(ctx, a, v)
 }
 
-// freshlyReset tells by the BMC's own clock whether it started a few minutes ago, and since the host lost its power: a BMC
-// reset of our own before that is no aux cycle. LastResetTime of a System is the last change of its power (bmcweb: the
-// chassis state's LastStateChangeTime).
+// freshlyReset tells by the BMC's own clock whether it started a few minutes ago, and since the host lost its power: a
+// BMC reset of our own before that is no aux cycle. LastResetTime of a System is the last change of its power (bmcweb:
+// the chassis state's LastStateChangeTime).
 func (d *Driver) freshlyReset(v vitals) bool {
 	now, err1 := time.Parse(time.RFC3339, v.bmc.Obj.Str("DateTime"))
 	reset, err2 := time.Parse(time.RFC3339, v.bmcReset)

@@ -229,7 +229,8 @@ func TestAuxCycleHalfWay(t *testing.T) {
 	}
 }
 
-// A crash after the host was switched off for the cycle, minutes after a BMC reset of our own: the cycle is still to be made.
+// A crash after the host was switched off for the cycle, minutes after a BMC reset of our own: the cycle is still to
+// be made.
 func TestAuxCycleNotYet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFake("NVIDIA")

@@ -186,7 +186,8 @@ func (d *Driver) actVolume(ctx context.Context, a *act) error {
 	if a.s.Want["exists"] == false {
 		return d.actNoVolume(ctx, a)
 	}
-	if proceed, err := a.begun(ctx); !proceed { // also adopts a volume that is there, and refuses drives that are not free
+	// also adopts a volume that is there, and refuses drives that are not free
+	if proceed, err := a.begun(ctx); !proceed {
 		return err
 	}
 	x, err := d.shelf(ctx, a.s)

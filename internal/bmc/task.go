@@ -51,8 +51,9 @@ func (w work) about(marks []string) bool {
 	return false
 }
 
-// follow reads the task or job behind a handle. A job outlives its task on some BMCs, so it is asked first (R17); a task that
-// has become a job is followed to it (R34). A read that fails leaves the phase unknown: a reboot of the BMC is no failure.
+// follow reads the task or job behind a handle. A job outlives its task on some BMCs, so it is asked first (R17); a
+// task that has become a job is followed to it (R34). A read that fails leaves the phase unknown: a reboot of the BMC
+// is no failure.
 func (d *Driver) follow(ctx context.Context, handle string) work {
 	w := work{uri: handle, percent: -1}
 	l, err := d.layout(ctx)
@@ -84,7 +85,8 @@ func (d *Driver) follow(ctx context.Context, handle string) work {
 	return w
 }
 
-// stallAfter is when a running task without progress is taken for one that never ends: bmcweb itself gives up after 5 min.
+// stallAfter is when a running task without progress is taken for one that never ends: bmcweb itself gives up after 5
+// min.
 const stallAfter = 10 * time.Minute
 
 // watched notes whether live work has moved since it was last looked at.
@@ -95,7 +97,8 @@ func (d *Driver) watched(w work) work {
 	return w
 }
 
-// monitored turns the URI of a task monitor into that of its task: reading a monitor deletes the task on some BMCs (R34, R36).
+// monitored turns the URI of a task monitor into that of its task: reading a monitor deletes the task on some BMCs
+// (R34, R36).
 func monitored(l *layout, uri string) string {
 	switch {
 	case !strings.Contains(uri, "/") && l.jobs != "":
@@ -217,8 +220,8 @@ func since(all []work, op *step.Op) []work {
 	return slices.DeleteFunc(slices.Clone(all), func(w work) bool { return slices.Contains(old, w.uri) })
 }
 
-// flashing lists the updates that write at this moment. What waits for a reset does not count, nor does a task whose target
-// version was read already, or that stands still at its end: some never end (R36).
+// flashing lists the updates that write at this moment. What waits for a reset does not count, nor does a task whose
+// target version was read already, or that stands still at its end: some never end (R36).
 func (d *Driver) flashing(ctx context.Context) ([]work, error) {
 	all, err := d.works(ctx)
 	if err != nil {
@@ -258,8 +261,8 @@ func serviceBusy(u *redfish.Resource) (work, bool) {
 	return w, false
 }
 
-// calm waits until the host has left POST, where staged firmware is written without any task that tells of it, and refuses
-// what would cut a flash that a task tells of.
+// calm waits until the host has left POST, where staged firmware is written without any task that tells of it, and
+// refuses what would cut a flash that a task tells of.
 func (d *Driver) calm(ctx context.Context, s step.Step, what string) error {
 	for range postEndTries {
 		if err := d.notWhileFlashing(ctx, what); err != nil {

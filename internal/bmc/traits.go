@@ -6,8 +6,8 @@ import (
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
 )
 
-// traits is what this package does differently on one BMC: the rows of the quirk table that apply, and the vendor's ways of
-// redfish.md §2.9 and §5.3 that no service announces. The code asks a trait, never a vendor.
+// traits is what this package does differently on one BMC: the rows of the quirk table that apply, and the vendor's
+// ways of redfish.md §2.9 and §5.3 that no service announces. The code asks a trait, never a vendor.
 type traits struct {
 	quirks redfish.Set
 	ways

@@ -74,8 +74,8 @@ func (v vitals) facts() step.Facts {
 // on tells whether the host has power and is not on its way down.
 func (v vitals) on() bool { return v.power == "On" || v.power == "Paused" }
 
-// posting tells whether the host's firmware has not handed over yet. Names are those of BootProgress (DSP0268) and of the
-// vendors' own words. A BMC that shows no progress is never posting.
+// posting tells whether the host's firmware has not handed over yet. Names are those of BootProgress (DSP0268) and of
+// the vendors' own words. A BMC that shows no progress is never posting.
 func (v vitals) posting() bool {
 	switch v.progress {
 	case "PrimaryProcessorInitializationStarted", "BusInitializationStarted", "MemoryInitializationStarted",
@@ -86,8 +86,8 @@ func (v vitals) posting() bool {
 	return v.power == "PoweringOn"
 }
 
-// handingOver tells whether the host's firmware has done its hardware and not yet started an OS. On some that is the last
-// thing ever shown, so it counts only for a while after POST was seen.
+// handingOver tells whether the host's firmware has done its hardware and not yet started an OS. On some that is the
+// last thing ever shown, so it counts only for a while after POST was seen.
 func (v vitals) handingOver() bool { return v.progress == "SystemHardwareInitializationComplete" }
 
 // telling tells whether this BMC shows a restart by anything but PowerState.
@@ -107,8 +107,8 @@ func (v vitals) hostMoved(base step.Facts) bool {
 	return false
 }
 
-// restarted tells whether the host began another boot since the baseline was taken: by its reset time where it has one, else
-// by what POST shows.
+// restarted tells whether the host began another boot since the baseline was taken: by its reset time where it has
+// one, else by what POST shows.
 func (v vitals) restarted(base step.Facts) bool {
 	if was := textOf(base["last_reset_time"]); was != "" && v.lastReset != "" {
 		return was != v.lastReset

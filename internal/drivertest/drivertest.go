@@ -1,7 +1,9 @@
-// Package drivertest is the conformance suite of drivers: what every driver must do on every kind of device, in virtual time.
+// Package drivertest is the conformance suite of drivers: what every driver must do on every kind of device, in
+// virtual time.
 //
-// A driver passes when Check never writes, Act twice equals once, the handle is recorded before anything is polled, a cut
-// leaves Check truthful and the change made once all the same, a stale Expect is Moved, and every session is closed.
+// A driver passes when Check never writes, Act twice equals once, the handle is recorded before anything is polled, a
+// cut leaves Check truthful and the change made once all the same, a stale Expect is Moved, and every session is
+// closed.
 package drivertest
 
 import (
@@ -34,7 +36,8 @@ type Case struct {
 	Real func() bool
 }
 
-// Rig is one fresh device. It is made anew for every test, inside a bubble of testing/synctest, and cleaned up by t.Cleanup.
+// Rig is one fresh device. It is made anew for every test, inside a bubble of testing/synctest, and cleaned up by
+// t.Cleanup.
 type Rig struct {
 	Open     func() Driver // a driver as a new process would open it
 	Cases    []Case
@@ -216,8 +219,8 @@ func twiceEqualsOnce(t *testing.T, r *Rig, c Case) {
 	}
 }
 
-// cut stops an act as a crash would, and goes on in a new process: first before its request, then between the request and its
-// record, or right after the record of the answer.
+// cut stops an act as a crash would, and goes on in a new process: first before its request, then between the request
+// and its record, or right after the record of the answer.
 func cut(t *testing.T, r *Rig, c Case, answerRecorded bool) {
 	b := &bringing{t: t, r: r}
 	b.d = r.Open()
@@ -290,9 +293,9 @@ func allAtOnce(t *testing.T, r *Rig) {
 	}
 }
 
-// Converge makes every change of the rig's cases on a device that misbehaves, and sees to it that all of them become real:
-// with as many as three resets per class, since some quirks cost one, and each image taken at most as often as told. It gives
-// what struck.
+// Converge makes every change of the rig's cases on a device that misbehaves, and sees to it that all of them become
+// real: with as many as three resets per class, since some quirks cost one, and each image taken at most as often as
+// told. It gives what struck.
 func Converge(t *testing.T, newRig func(t *testing.T) *Rig, mostFlashes int) (struck map[string]int) {
 	bubble(t, newRig, func(t *testing.T, r *Rig) {
 		d := r.Open()
@@ -321,8 +324,8 @@ func andBack(t *testing.T, r *Rig) {
 	b.back()
 }
 
-// back takes back what everything made and can be taken back: power on right after off, settings while the host starts, media
-// out and in again, and standby power where it can be cut.
+// back takes back what everything made and can be taken back: power on right after off, settings while the host
+// starts, media out and in again, and standby power where it can be cut.
 func (b *bringing) back() {
 	b.t.Helper()
 	for _, c := range b.r.Cases {

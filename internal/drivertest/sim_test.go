@@ -22,7 +22,8 @@ import (
 	"github.com/metalwright/metalwright/internal/step"
 )
 
-// dialect is what the suite has to know of one simulated vendor: names that a plan would take from catalog and baseline.
+// dialect is what the suite has to know of one simulated vendor: names that a plan would take from catalog and
+// baseline.
 type dialect struct {
 	attribute string // a BIOS attribute, its factory value, and another
 	from, to  any

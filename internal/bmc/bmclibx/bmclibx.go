@@ -1,5 +1,5 @@
-// Package bmclibx installs BMC and BIOS firmware on the few boards whose updates need a vendor's own interface, with bmclib's
-// providers: Supermicro X11 and X12, ASRock Rack. Nothing else is routed here, and no IPMI.
+// Package bmclibx installs BMC and BIOS firmware on the few boards whose updates need a vendor's own interface, with
+// bmclib's providers: Supermicro X11 and X12, ASRock Rack. Nothing else is routed here, and no IPMI.
 package bmclibx
 
 import (
@@ -43,8 +43,8 @@ const (
 	ASRockRack Family = "asrockrack"
 )
 
-// boards are those that bmclib names as tested, by board part number. X13, X14 and HGX machines are not among them: they
-// are driven by the raw core.
+// boards are those that bmclib names as tested, by board part number. X13, X14 and HGX machines are not among them:
+// they are driven by the raw core.
 var boards = map[string]Family{
 	"X11SSL-F": X11, "X11SCM-F": X11, "X11DPH-T": X11, "X11SCH-F": X11, "X11DGQ": X11, "X11DPG-SN": X11, "X11DPT-B": X11, "X11SSE-F": X11,
 	"X12STH-SYS": X12, "X12SPO-NTF": X12,
@@ -63,8 +63,8 @@ func Route(board, component string) (Family, bool) {
 	return "", false
 }
 
-// KeepsSettings tells whether the install leaves the settings of the component as they are. bmclib flashes an X12 BIOS with
-// PreserveNVRAM false, and names no option on X11: the BIOS settings may be gone afterwards.
+// KeepsSettings tells whether the install leaves the settings of the component as they are. bmclib flashes an X12 BIOS
+// with PreserveNVRAM false, and names no option on X11: the BIOS settings may be gone afterwards.
 func (f Family) KeepsSettings(component string) bool { return strings.EqualFold(component, "bmc") }
 
 // Target is one BMC.
@@ -119,9 +119,9 @@ type provider interface {
 	FirmwareTaskStatus(ctx context.Context, kind constants.FirmwareInstallStep, component, task, version string) (constants.TaskState, string, error)
 }
 
-// Install walks the steps of one board in one session: while a BMC is in flash mode it accepts no other. sent is called
-// right after the flash was started, with the task's id if there is one; progress, if given, at every look. An error after
-// the first byte left is IsSentUnknown: the version must be read before anything is tried again.
+// Install walks the steps of one board in one session: while a BMC is in flash mode it accepts no other. sent is
+// called right after the flash was started, with the task's id if there is one; progress, if given, at every look. An
+// error after the first byte left is IsSentUnknown: the version must be read before anything is tried again.
 func Install(ctx context.Context, t Target, j Job, sent func(task string) error, progress func(Phase, string)) (Outcome, error) {
 	family, ok := Route(j.Board, j.Component)
 	if !ok {
@@ -197,8 +197,8 @@ type install struct {
 	started  bool // bytes have left
 }
 
-// abandonable runs the steps so that ctx ends them, which bmclib alone does not obey (H5): closing the relay fails whatever
-// call it waits in, so nothing is left behind.
+// abandonable runs the steps so that ctx ends them, which bmclib alone does not obey (H5): closing the relay fails
+// whatever call it waits in, so nothing is left behind.
 func (in *install) abandonable(ctx context.Context) (Outcome, error) {
 	type result struct {
 		out Outcome
@@ -297,8 +297,8 @@ func (in *install) run(ctx context.Context) (Outcome, error) {
 	return out, nil
 }
 
-// poll looks until the step ends. Two looks in a row that fail end it as unknown: a BMC that restarts into its new firmware
-// answers nothing, or a login page.
+// poll looks until the step ends. Two looks in a row that fail end it as unknown: a BMC that restarts into its new
+// firmware answers nothing, or a login page.
 func (in *install) poll(ctx context.Context, s constants.FirmwareInstallStep, component, task string) (Phase, string, error) {
 	pace := in.job.Pace
 	if pace <= 0 {

@@ -24,10 +24,10 @@ import (
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
 )
 
-// relay stands between bmclib and one BMC, on the loopback interface. bmclib verifies no certificate unless it is given
-// certificate authorities, cannot pin one, and dials itself (H1, H10). So it is pointed at the relay, whose own certificate,
-// made for this one call, is the only one it accepts; the relay reaches the BMC over the raw core's verified transport. It
-// holds no credential, forwards to that one BMC, and lives as long as the call.
+// relay stands between bmclib and one BMC, on the loopback interface. bmclib verifies no certificate unless it is
+// given certificate authorities, cannot pin one, and dials itself (H1, H10). So it is pointed at the relay, whose own
+// certificate, made for this one call, is the only one it accepts; the relay reaches the BMC over the raw core's
+// verified transport. It holds no credential, forwards to that one BMC, and lives as long as the call.
 type relay struct {
 	host, port string
 	pool       *x509.CertPool

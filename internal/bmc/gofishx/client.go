@@ -1,6 +1,6 @@
-// Package gofishx reads typed resources with gofish over the raw Redfish core, so that session, trust, limits and retries are
-// those of the core. It only reads: what changes a device goes through internal/bmc/redfish. What is read here, and why so
-// little, is in docs/adr/0010-gofish-and-bmclib.md.
+// Package gofishx reads typed resources with gofish over the raw Redfish core, so that session, trust, limits and
+// retries are those of the core. It only reads: what changes a device goes through internal/bmc/redfish. What is read
+// here, and why so little, is in docs/adr/0010-gofish-and-bmclib.md.
 package gofishx
 
 import (
@@ -47,8 +47,8 @@ func (c client) GetWithHeaders(uri string, _ map[string]string) (*http.Response,
 	return c.Get(uri)
 }
 
-// errReadOnly is what every write answers. gofish drops the answer of a PATCH, sends If-Match on actions and holds images in
-// memory (H16, R3, H20), so no write may come through here.
+// errReadOnly is what every write answers. gofish drops the answer of a PATCH, sends If-Match on actions and holds
+// images in memory (H16, R3, H20), so no write may come through here.
 var errReadOnly = step.Fail(step.Internal, errors.New("gofishx only reads"), "This is a bug in Metalwright.")
 
 func (c client) Post(string, any) (*http.Response, error) { return nil, errReadOnly }

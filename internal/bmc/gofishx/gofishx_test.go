@@ -78,7 +78,8 @@ func (t *tree) Members(ctx context.Context, uri string) ([]*redfish.Resource, []
 
 const detectors = "/redfish/v1/Chassis/c/ThermalSubsystem/LeakDetection/LeakDetectors"
 
-// small is a chassis with five detectors: two that are well, one that gofish cannot decode, one without a state, one that is gone.
+// small is a chassis with five detectors: two that are well, one that gofish cannot decode, one without a state, one
+// that is gone.
 func small() *tree {
 	m := map[string]string{"/redfish/v1/Chassis/c": `{"@odata.id":"/redfish/v1/Chassis/c","Id":"c"}`}
 	var refs []string
@@ -100,7 +101,8 @@ func small() *tree {
 	return newTree(m)
 }
 
-// Sorted, each read once; what gofish cannot decode is read all the same, and what cannot be read is told, with its URI.
+// Sorted, each read once; what gofish cannot decode is read all the same, and what cannot be read is told, with its
+// URI.
 func TestLeaks(t *testing.T) {
 	src := small()
 	leaks, problems, err := Leaks(t.Context(), src, detectors)

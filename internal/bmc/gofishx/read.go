@@ -11,9 +11,9 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// Leaks reads the detectors of one LeakDetectorCollection, sorted by path: a second look, by another decoder than the survey's,
-// at the gate that must be dry. A detector that gofish cannot decode is read by its state alone, and is Unknown without one. A
-// member that cannot be read is a Problem; the error is about the collection.
+// Leaks reads the detectors of one LeakDetectorCollection, sorted by path: a second look, by another decoder than the
+// survey's, at the gate that must be dry. A detector that gofish cannot decode is read by its state alone, and is
+// Unknown without one. A member that cannot be read is a Problem; the error is about the collection.
 func Leaks(ctx context.Context, src source, collection string) ([]rack.LeakDetector, []redfish.Problem, error) {
 	members, problems, err := src.Members(ctx, collection)
 	if err != nil {
