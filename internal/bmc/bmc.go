@@ -94,7 +94,6 @@ func (d *Driver) Close(ctx context.Context) error { return d.close(ctx) }
 
 // Check says how a step stands. It never changes the device. op is what Act recorded for this step, or nil.
 func (d *Driver) Check(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
-	defer d.c.noteSession()
 	st, err := d.check(ctx, s, op)
 	if err == nil && op != nil {
 		err = d.watchLeaks(ctx)
@@ -137,7 +136,6 @@ func (d *Driver) Act(ctx context.Context, s step.Step, record func(step.Op) erro
 		return fmt.Errorf("wait for the queue of %s: %w", s.Node, err)
 	}
 	defer release()
-	defer d.c.noteSession()
 	if err := d.act(ctx, &act{d: d, s: s, record: record}); err != nil {
 		return fmt.Errorf("%s on %s: %w", s.Kind, s.Node, classed(err))
 	}
@@ -201,7 +199,6 @@ func (a *act) note(key string, value any) error {
 }
 
 func (a *act) tell() error {
-	a.d.c.noteSession()
 	op := a.op
 	op.Baseline = make(step.Facts, len(a.op.Baseline))
 	for k, v := range a.op.Baseline {

@@ -59,19 +59,21 @@ func (p *Pool) Open(_ context.Context, ep Endpoint, opt Options) (*Driver, error
 		if p.Sessions != nil {
 			stale = append(stale, p.Sessions.Left(key)...)
 		}
+		keep := func(uris ...string) {
+			if p.Sessions != nil {
+				p.Sessions.Keep(key, uris)
+			}
+		}
+		opened := func(uri string, stale []string) { keep(append([]string{uri}, stale...)...) }
 		rf, err := redfish.New(redfish.Options{Base: ep.URL, Trust: ep.Trust, Login: ep.Login, Dial: ep.Dial,
-			MaxInFlight: opt.MaxInFlight, Log: opt.Log, StaleSessions: stale, Attempts: p.attempts, Redact: opt.Redact,
+			MaxInFlight: opt.MaxInFlight, Log: opt.Log, StaleSessions: stale, Opened: opened, Attempts: p.attempts, Redact: opt.Redact,
 			Pace: float64(usualPace) / float64(opt.Pace)})
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", key, err)
 		}
 		delete(p.stale, key)
 		c = newConn(rf)
-		c.keep = func(uris ...string) {
-			if p.Sessions != nil {
-				p.Sessions.Keep(key, uris)
-			}
-		}
+		c.keep = keep
 		p.conns[key] = c
 	}
 	c.refs++
@@ -109,21 +111,6 @@ func (p *Pool) drop(ctx context.Context, key string, c *conn) error {
 	return nil
 }
 
-// noteSession keeps the URI of the session in use, when it has changed.
-func (c *conn) noteSession() {
-	if c.core == nil {
-		return
-	}
-	uri := c.core.SessionURI()
-	c.mu.Lock()
-	changed := uri != c.session && uri != ""
-	c.session = uri
-	c.mu.Unlock()
-	if changed {
-		c.keep(uri)
-	}
-}
-
 // identity is what makes two endpoints the same BMC: host and port.
 func identity(raw string) (string, error) {
 	u, err := url.Parse(raw)
@@ -149,7 +136,6 @@ type conn struct {
 
 	mu      sync.Mutex
 	lay     *layout
-	session string          // URI that was kept
 	pushes  map[string]bool // handles of the pushes of this process
 	mine    map[string]push // pushes of this process whose version was not read yet, by pushKey
 	settled map[string]bool // handles whose target version was read
@@ -158,6 +144,7 @@ type conn struct {
 	posts   map[string]time.Time // when a host was last seen in POST
 	leaks   leakage
 	givenUp map[string]bool // jobs that wait for ever
+	cycled  map[string]bool // hosts whose aux cycle is behind them, and that are not on yet
 }
 
 func newConn(rf *redfish.Client) *conn {
@@ -303,6 +290,25 @@ func (c *conn) isGivenUp(uri string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.givenUp[uri]
+}
+
+// leftOff remembers of a host that was left off in the middle of its reset whether standby power was cut already.
+func (c *conn) leftOff(host string, cycled bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.cycled == nil {
+		c.cycled = map[string]bool{}
+	}
+	c.cycled[host] = cycled
+}
+
+// takeCycled tells whether standby power was cut already, once.
+func (c *conn) takeCycled(host string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	was := c.cycled[host]
+	delete(c.cycled, host)
+	return was
 }
 
 // sawPost remembers that a host was in POST just now.

@@ -59,6 +59,7 @@ func (d *Driver) checkReset(ctx context.Context, s step.Step, op *step.Op) (step
 	}
 	if s.Activation.Host() && !v.on() {
 		if since > d.paced(halfWayAfter) && v.power == "Off" {
+			d.c.leftOff(s.Args.System, s.Activation == step.AuxCycle && v.bmcMoved(op.Baseline))
 			return state(step.Ready, v.facts(), "the host was left off half-way through its reset"), nil
 		}
 		return state(step.Working, v.facts(), "the host is %s", v.power), nil
@@ -357,7 +358,8 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 	if err := a.intend(ctx, v.facts()); err != nil {
 		return err
 	}
-	if !v.on() && d.freshlyReset(v) { // half-way: the cycle is behind us, the host is not on yet
+	// half-way: the cycle is behind us, the host is not on yet
+	if !v.on() && (d.c.takeCycled(a.s.Args.System) || d.freshlyReset(v)) {
 		if err := a.note("transition", true); err != nil {
 			return err
 		}

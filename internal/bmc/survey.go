@@ -16,7 +16,6 @@ func (d *Driver) Survey(ctx context.Context, opt inventory.Options) (rack.Device
 	if opt.System == "" {
 		opt.System = d.system
 	}
-	defer d.c.noteSession()
 	dev, gaps, err := inventory.Read(ctx, d.c.core, opt)
 	dev.Stats = d.Stats()
 	return dev, gaps, err

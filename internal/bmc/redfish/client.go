@@ -33,6 +33,9 @@ type Options struct {
 	Attempts *Attempts
 	// StaleSessions are session URIs that an earlier run left behind; they are deleted after the login (R1, R67).
 	StaleSessions []string
+	// Opened is told the URI of a new session as soon as it is there, with those that are still to be deleted, so that a caller
+	// can have them deleted later should this process be killed; nil = none.
+	Opened func(session string, stale []string)
 	// Redact cleans text that came from the BMC before it is put into an error or a log line; nil = only what this Client
 	// itself sent is removed.
 	Redact func(string) string

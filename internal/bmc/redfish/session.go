@@ -290,12 +290,21 @@ func (c *Client) opened(ctx context.Context, a answer) *credential {
 	if uri, err := c.resolve(rootURI, link); err == nil {
 		cred.uri = uri
 	}
+	told := func(stale []string) {
+		if c.opt.Opened != nil && cred.uri != "" {
+			c.opt.Opened(cred.uri, stale)
+		}
+	}
+	told(c.opt.StaleSessions)
 	for _, s := range c.opt.StaleSessions {
 		if uri, err := c.resolve(rootURI, s); err == nil && uri != cred.uri {
 			_, _, _ = c.once(ctx, call{method: http.MethodDelete, uri: uri, timeout: logoutTime}, cred)
 		}
 	}
-	c.opt.StaleSessions = nil
+	if len(c.opt.StaleSessions) > 0 {
+		c.opt.StaleSessions = nil
+		told(nil)
+	}
 	return cred
 }
 
