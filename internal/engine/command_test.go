@@ -114,6 +114,11 @@ func (f *floor) bind() {
 	f.write(engine.BindingsFile, string(text))
 }
 
+// lines waits for so many lines on standard output, or the end.
+func (p *process) lines(n int) {
+	p.out.saw(func(all string) bool { return strings.Count(all, "\n") >= n }, p.over)
+}
+
 // process is one life of the program.
 type process struct {
 	f        *floor
@@ -146,11 +151,11 @@ func (w *watched) String() string {
 	return w.buf.String()
 }
 
-// saw waits until a text was written; false: over came first.
-func (w *watched) saw(text string, over <-chan struct{}) bool {
+// saw waits until what was written is enough; false: over came first.
+func (w *watched) saw(enough func(text string) bool, over <-chan struct{}) bool {
 	for {
 		w.mu.Lock()
-		found := strings.Contains(w.buf.String(), text)
+		found := enough(w.buf.String())
 		if w.news == nil {
 			w.news = make(chan struct{})
 		}
@@ -162,7 +167,7 @@ func (w *watched) saw(text string, over <-chan struct{}) bool {
 		select {
 		case <-news:
 		case <-over:
-			return strings.Contains(w.String(), text)
+			return enough(w.String())
 		}
 	}
 }
@@ -191,7 +196,7 @@ func (f *floor) start(args ...string) *process {
 // until waits for a text on standard output.
 func (p *process) until(text string) {
 	p.f.t.Helper()
-	if !p.out.saw(text, p.over) {
+	if !p.out.saw(func(all string) bool { return strings.Contains(all, text) }, p.over) {
 		p.f.t.Fatalf("it ended with %d and never wrote %s\n%s%s", p.wait(), text, last(p.out.String()), p.err.String())
 	}
 }

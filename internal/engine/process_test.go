@@ -1,10 +1,15 @@
 package engine_test
 
 import (
+	"flag"
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/metalwright/metalwright/internal/sim"
 )
@@ -136,6 +141,76 @@ func (f *floor) once() {
 			if n != 1 {
 				f.t.Errorf("%s: %s was flashed %d times", node, component, n)
 			}
+		}
+	}
+}
+
+var (
+	killSeed = flag.Uint64("kill.seed", 1, "seed of the moments at which the program is killed")
+	kills    = flag.Int("kill.times", 12, "how often the program is killed")
+)
+
+// killText is twoNodes and a tray that needs an aux cycle.
+var killText = twoNodes + nodeText("gb200", "gb200_compute_tray", 27, "  bios {\n    profile = hw.server.gb200_compute_tray.bios.training\n  }\n") +
+	firmwareText("gb200", "gb200_compute_tray")
+
+// TestKilled: a program that is killed again and again at any moment, each time followed by the same command, ends in the same
+// rack as one that was left alone, with no flash and no reset more.
+func TestKilled(t *testing.T) {
+	t.Parallel()
+	calm := newFloor(t, killText, sim.Options{})
+	out, _ := calm.run(0, "apply", "--auto-approve", "--json")
+	events := strings.Count(out, "\n")
+	f := newFloor(t, killText, sim.Options{})
+	rnd := rand.New(rand.NewPCG(*killSeed, 9))
+	killed := 0
+	for over := false; killed < *kills && !over; {
+		p := f.start("apply", "--auto-approve", "--json")
+		p.lines(1 + rnd.IntN(max(events / *kills, 2)))
+		select { // not always right after something was told
+		case <-time.After(time.Duration(rnd.IntN(30)) * time.Millisecond):
+		case <-p.over:
+		}
+		_ = p.cmd.Process.Kill() // it may have ended
+		switch code := p.wait(); {
+		case code == -1:
+			killed++
+		case code == 0:
+			over = true // sooner than it could be killed so often
+		default:
+			t.Fatalf("exit code %d after %d kills (seed %d)\n%s%s", code, killed, *killSeed, last(p.out.String()), p.err.String())
+		}
+		for _, node := range f.rack.Nodes() {
+			if l := f.rack.BMC(node).Ledger(); len(l.Violations) > 0 {
+				t.Fatalf("%s after %d kills (seed %d): %v", node, killed, *killSeed, l.Violations)
+			}
+		}
+	}
+	t.Logf("killed %d times (seed %d)", killed, *killSeed)
+	f.run(0, "apply", "--auto-approve", "--json")
+	f.run(0, "verify")
+	for _, node := range f.rack.Nodes() {
+		l, want := f.rack.BMC(node).Ledger(), calm.rack.BMC(node).Ledger()
+		if d := cmp.Diff(want.Flashes, l.Flashes) + cmp.Diff(want.Resets, l.Resets); d != "" || l.VolumesCreated != want.VolumesCreated {
+			f.tellJournal(node)
+			t.Errorf("%s (seed %d): %d volumes created; flashes and resets (-undisturbed +killed):\n%s", node, *killSeed, l.VolumesCreated, d)
+		}
+		if len(l.Violations) > 0 || l.SessionsOpen > 0 {
+			t.Errorf("%s (seed %d): %d sessions open, violations %v", node, *killSeed, l.SessionsOpen, l.Violations)
+		}
+		if d := cmp.Diff(end(calm.rack.BMC(node).Truth()), end(f.rack.BMC(node).Truth())); d != "" {
+			t.Errorf("%s (seed %d): another rack (-undisturbed +killed):\n%s", node, *killSeed, d)
+		}
+	}
+}
+
+// tellJournal logs what was recorded of a node.
+func (f *floor) tellJournal(node string) {
+	f.t.Helper()
+	out, _ := f.run(0, "journal", "show", "--json")
+	for _, line := range strings.Split(out, "\n") {
+		if strings.Contains(line, `"node":"`+node+`"`) || strings.Contains(line, `"kind":"resumed"`) {
+			f.t.Log(line)
 		}
 	}
 }

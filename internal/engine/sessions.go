@@ -2,6 +2,7 @@ package engine
 
 import (
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -48,5 +49,12 @@ func (s sessionFiles) Keep(bmc string, uris []string) {
 		_ = os.Remove(path)
 		return
 	}
-	_ = writeJSON(path, sessionFile{Holder: s.who, BMC: bmc, URIs: uris})
+	text, err := json.Marshal(sessionFile{Holder: s.who, BMC: bmc, URIs: uris})
+	if err != nil || os.MkdirAll(s.dir, 0o700) != nil {
+		return
+	}
+	// Not synced, so that it is there at once: after a power cut of this machine sessions run out by themselves.
+	if os.WriteFile(path+".new", text, 0o600) == nil {
+		_ = os.Rename(path+".new", path)
+	}
 }
