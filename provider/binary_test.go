@@ -106,8 +106,14 @@ func (w *work) write(name, text string) {
 
 // command is the engine in a process group of its own, as a shell would start it.
 func (w *work) command(args ...string) *exec.Cmd {
-	c := exec.CommandContext(limit(w.t), enginePath, append(args, "-no-color")...)
+	c := command(w.t, enginePath, append(args, "-no-color")...)
 	c.Dir, c.Env = w.dir, w.env
+	return c
+}
+
+// command is a program in a process group of its own, which ends as a whole when it takes too long.
+func command(t *testing.T, name string, args ...string) *exec.Cmd {
+	c := exec.CommandContext(limit(t), name, args...)
 	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.Cancel = func() error { return syscall.Kill(-c.Process.Pid, syscall.SIGKILL) }
 	return c

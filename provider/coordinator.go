@@ -30,6 +30,8 @@ type coordinator struct {
 
 	mu      sync.Mutex
 	secrets map[string]string
+
+	loading sync.Mutex // not mu: what is loaded may ask for secrets
 	loaded  map[string]*workspace
 }
 
@@ -106,8 +108,8 @@ func (c *coordinator) workspace(s source) (*workspace, fwdiag.Diagnostics) {
 		diags.AddError("Certificate authority cannot be found", err.Error())
 		return nil, diags
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	c.loading.Lock()
+	defer c.loading.Unlock()
 	key := workspaceKey(s.dir, opt.Variables)
 	if w := c.loaded[key]; w != nil {
 		return w, nil

@@ -2,7 +2,6 @@ package provider_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -19,7 +18,7 @@ func TestExamples(t *testing.T) {
 	for _, p := range programs {
 		t.Run(filepath.Base(filepath.Dir(p)), func(t *testing.T) {
 			t.Parallel()
-			c := exec.CommandContext(limit(t), p)
+			c := command(t, p)
 			c.Env = append(os.Environ(), "SPEED=1200")
 			out, err := c.CombinedOutput()
 			if err != nil {
@@ -40,7 +39,7 @@ func TestExamplesAreFormatted(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, dir := range dirs {
-		if out, err := exec.CommandContext(limit(t), enginePath, "fmt", "-check", "-diff", dir).CombinedOutput(); err != nil {
+		if out, err := command(t, enginePath, "fmt", "-check", "-diff", dir).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", dir, err, out)
 		}
 	}

@@ -281,7 +281,7 @@ func files(t *testing.T, dir string) []string {
 
 // limit bounds a command of the tests: far beyond what it takes, so that it only ends what hangs.
 func limit(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 4*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
