@@ -138,6 +138,7 @@ func (f *fake) Get(ctx context.Context, uri string) (*redfish.Resource, error) {
 func (f *fake) MemberURIs(_ context.Context, uri string) ([]string, []redfish.Problem, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.got[uri]++
 	var out []string
 	for _, p := range slices.Sorted(maps.Keys(f.res)) {
 		if rest, ok := strings.CutPrefix(p, strings.TrimRight(uri, "/")+"/"); ok && rest != "" && !strings.Contains(rest, "/") {

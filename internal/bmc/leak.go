@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/metalwright/metalwright/internal/bmc/gofishx"
@@ -90,6 +92,7 @@ func (d *Driver) lookForLeaks(ctx context.Context) error {
 		return err
 	}
 	var unread error
+	var inhabited []string
 	seen := 0
 	for _, place := range places {
 		list, problems, err := gofishx.Leaks(ctx, d.c.rf, place)
@@ -100,7 +103,10 @@ func (d *Driver) lookForLeaks(ctx context.Context) error {
 		for _, p := range problems {
 			unread = errors.Join(unread, fmt.Errorf("read leak detector %s: %w", lastPart(p.URI), p.Err))
 		}
-		seen += len(list) + len(problems)
+		if n := len(list) + len(problems); n > 0 {
+			seen += n
+			inhabited = append(inhabited, place)
+		}
 		for _, l := range list {
 			switch {
 			case strings.EqualFold(l.Status, "Absent") || strings.EqualFold(l.Status, "Disabled"): // as the plan has it
@@ -121,7 +127,8 @@ func (d *Driver) lookForLeaks(ctx context.Context) error {
 		d.c.leaks.found = false // they may come back under another link
 		return step.Fail(step.HardwareBad, fmt.Errorf("%d of %d leak detectors are shown", seen, most), adviceUnread)
 	}
-	d.c.leaks.most, d.c.leaks.dry = seen, time.Now()
+	// Each part of a GB200 tray links a collection, and all but one are empty: those are not read again.
+	d.c.leaks.places, d.c.leaks.most, d.c.leaks.dry = inhabited, seen, time.Now()
 	return nil
 }
 
@@ -152,32 +159,15 @@ func (d *Driver) leakPlaces(ctx context.Context) ([]string, error) {
 
 // findLeakPlaces follows the links to leak detectors, from each place where Redfish puts them: a chassis, its thermal
 // subsystem, and cooling equipment (DSP0268). What is not there is passed over; what cannot be read is an error, for a
-// detector may be behind.
+// detector may be behind it.
 func (d *Driver) findLeakPlaces(ctx context.Context) ([]string, error) {
 	l, err := d.layout(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var places []string
-	add := func(o redfish.Object) error { // o: a resource that may link detectors, or their LeakDetection
-		if p := o.Link("LeakDetectors"); p != "" {
-			places = append(places, p)
-		}
-		det, err := d.maybe(ctx, o.Link("LeakDetection"))
-		if p := det.Link("LeakDetectors"); p != "" {
-			places = append(places, p)
-		}
-		return err
-	}
-	chassis, err := d.maybeMembers(ctx, l.root.Link("Chassis"))
+	holders, err := d.maybeMembers(ctx, l.root.Link("Chassis"))
 	if err != nil {
 		return nil, fmt.Errorf("look for leak detectors: %w", err)
-	}
-	for _, c := range chassis {
-		thermal, err := d.maybe(ctx, c.Obj.Link("ThermalSubsystem"))
-		if err := errors.Join(err, add(c.Obj), add(thermal)); err != nil {
-			return nil, fmt.Errorf("look for leak detectors of %s: %w", lastPart(c.URI), err)
-		}
 	}
 	cooling, err := d.maybe(ctx, l.root.Link("ThermalEquipment"))
 	if err != nil {
@@ -185,14 +175,41 @@ func (d *Driver) findLeakPlaces(ctx context.Context) ([]string, error) {
 	}
 	for _, kind := range []string{"CDUs", "HeatExchangers", "ImmersionUnits", "CoolingLoops"} {
 		units, err := d.maybeMembers(ctx, cooling.Link(kind))
-		for _, u := range units {
-			err = errors.Join(err, add(u.Obj))
-		}
 		if err != nil {
 			return nil, fmt.Errorf("look for leak detectors of %s: %w", kind, err)
 		}
+		holders = append(holders, units...)
 	}
-	return places, nil
+	// A GB200 tray has 44 chassis, so they are searched side by side; the core decides how many requests are on the
+	// wire.
+	found, errs := make([][]string, len(holders)), make([]error, len(holders))
+	var wg sync.WaitGroup
+	for i, h := range holders {
+		wg.Go(func() { found[i], errs[i] = d.leakPlacesOf(ctx, h.Obj) })
+	}
+	wg.Wait()
+	for i, err := range errs {
+		if err != nil { // one tells enough: most are the same
+			return nil, fmt.Errorf("look for leak detectors of %s: %w", lastPart(holders[i].URI), err)
+		}
+	}
+	return slices.Concat(found...), nil
+}
+
+// leakPlacesOf gives the collections of detectors of one chassis or cooling unit.
+func (d *Driver) leakPlacesOf(ctx context.Context, o redfish.Object) ([]string, error) {
+	var places []string
+	thermal, err := d.maybe(ctx, o.Link("ThermalSubsystem"))
+	for _, o := range []redfish.Object{o, thermal} {
+		detection, derr := d.maybe(ctx, o.Link("LeakDetection"))
+		err = errors.Join(err, derr)
+		for _, o := range []redfish.Object{o, detection} {
+			if p := o.Link("LeakDetectors"); p != "" {
+				places = append(places, p)
+			}
+		}
+	}
+	return places, err
 }
 
 // maybe reads what may not be there: then it is nil.

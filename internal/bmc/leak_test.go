@@ -146,6 +146,7 @@ func TestDetectorsLostOverARestart(t *testing.T) {
 func TestLeakReads(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := wired()
+		f.put("/redfish/v1/Chassis/part", obj{"Id": "part", "LeakDetectors": ref("/redfish/v1/Chassis/part/LeakDetectors")})
 		d := f.driver(Options{})
 		act := func(want string) {
 			t.Helper()
@@ -163,6 +164,9 @@ func TestLeakReads(t *testing.T) {
 		act("4")
 		if n, places := f.got[wetPath+"Manifold"], f.got["/redfish/v1/Chassis/tray/Thermal"]; n != 2 || places != 1 {
 			t.Errorf("a minute later: detector read %d times, its chassis %d times", n, places)
+		}
+		if n := f.got["/redfish/v1/Chassis/part/LeakDetectors"]; n != 1 {
+			t.Errorf("a collection without detectors was read %d times", n)
 		}
 
 		f = wired()
