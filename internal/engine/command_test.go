@@ -231,44 +231,40 @@ func (f *floor) run(code int, args ...string) (stdout, stderr string) {
 
 // noSecrets fails the test when a password was told, or stands in a file outside the folder of secrets.
 func (f *floor) noSecrets() {
-	var passwords []string
-	for _, n := range f.rack.Nodes() {
-		_, p := f.rack.Credentials(n)
-		passwords = append(passwords, p)
+	for _, l := range f.leaks() {
+		f.t.Error("a password was told: ", l)
 	}
+}
+
+// leaks are the places at which a password stands.
+func (f *floor) leaks() []string {
+	var out []string
 	f.mu.Lock()
-	told := f.told.String()
+	told := map[string][]byte{"what was written": bytes.Clone(f.told.Bytes())}
 	f.mu.Unlock()
-	for _, p := range passwords {
-		if strings.Contains(told, p) {
-			f.t.Errorf("a password was told: %s", around(told, p))
-		}
-	}
 	err := filepath.WalkDir(f.dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || filepath.Base(filepath.Dir(path)) == "secrets" {
 			return err
 		}
-		text, err := os.ReadFile(path)
-		for _, p := range passwords {
-			if bytes.Contains(text, []byte(p)) {
-				f.t.Errorf("a password stands in %s: %s", path, around(string(text), p))
-			}
-		}
+		told[path], err = os.ReadFile(path)
 		return err
 	})
 	if err != nil {
 		f.t.Error(err)
 	}
+	for where, text := range told {
+		for _, n := range f.rack.Nodes() {
+			_, p := f.rack.Credentials(n)
+			if i := bytes.Index(text, []byte(p)); i >= 0 {
+				out = append(out, fmt.Sprintf("%s: %s", where, text[max(0, i-80):i]))
+			}
+		}
+	}
+	return out
 }
 
 // last gives the last lines of a text.
 func last(text string) string {
 	lines := strings.SplitAfter(text, "\n")
 	return strings.Join(lines[max(0, len(lines)-40):], "")
-}
-
-// around shows where in a text something stands.
-func around(text, what string) string {
-	i := strings.Index(text, what)
-	return text[max(0, i-80):min(len(text), i+len(what)+20)]
 }
