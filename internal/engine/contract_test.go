@@ -80,7 +80,7 @@ func TestContracts(t *testing.T) {
 			}
 		}
 	}
-	out, _ := f.run(3, "apply", "--auto-approve", "--json")
+	out, _ := newFloor(t, quickNodes, sim.Options{}).run(0, "apply", "--auto-approve", "--json")
 	for line := range strings.Lines(out) {
 		if doc := decode(t, line); doc["format"] != json.Number("1") || doc["event"] == "" {
 			t.Errorf("an event without format or name: %s", line)
@@ -136,26 +136,26 @@ func reach(v any, path string) []any {
 // anything is written, when something has.
 func TestPlanFile(t *testing.T) {
 	t.Parallel()
-	f := newFloor(t, threeNodes, sim.Options{})
+	f := newFloor(t, quickNodes, sim.Options{})
 	f.run(0, "plan", "-out", "kept.plan")
-	if err := f.rack.BMC("lenovo").Poke(sim.Poke{BIOS: map[string]any{"Processors_SNC": "Enabled"}}); err != nil {
+	if err := f.rack.BMC("hpe").Poke(sim.Poke{BIOS: map[string]any{"NumaGroupSizeOpt": "Clustered"}}); err != nil {
 		t.Fatal(err)
 	}
 	_, stderr := f.run(4, "apply", "kept.plan")
 	if miss := lacks(stderr, "no longer as plan", "Plan again"); len(miss) > 0 || f.writes() > 0 {
 		t.Errorf("%d writes; it does not say %q: %s", f.writes(), miss, stderr)
 	}
-	if err := f.rack.BMC("lenovo").Poke(sim.Poke{BIOS: map[string]any{"Processors_SNC": "Disabled"}}); err != nil {
+	if err := f.rack.BMC("hpe").Poke(sim.Poke{BIOS: map[string]any{"NumaGroupSizeOpt": "Flat"}}); err != nil {
 		t.Fatal(err)
 	}
 	f.run(0, "apply", "kept.plan")
 	f.run(0, "plan", "--detailed-exitcode")
-	if err := f.rack.BMC("lenovo").Poke(sim.Poke{BIOS: map[string]any{"Processors_SNC": "Disabled"}}); err != nil {
+	if err := f.rack.BMC("hpe").Poke(sim.Poke{BIOS: map[string]any{"NumaGroupSizeOpt": "Flat"}}); err != nil {
 		t.Fatal(err)
 	}
 	f.run(2, "plan", "--detailed-exitcode")
 	f.run(2, "verify")
-	f.write("main.mw.hcl", threeNodes+"\nlocals {\n  nothing = 1\n}\n")
+	f.write("main.mw.hcl", quickNodes+"\nlocals {\n  nothing = 1\n}\n")
 	f.run(4, "apply", "kept.plan") // it has been done
 	f.quiet()
 }
@@ -163,7 +163,7 @@ func TestPlanFile(t *testing.T) {
 // TestNobodyAnswers: without consent nothing is done.
 func TestNobodyAnswers(t *testing.T) {
 	t.Parallel()
-	f := newFloor(t, threeNodes, sim.Options{})
+	f := newFloor(t, quickNodes, sim.Options{})
 	_, stderr := f.run(1, "apply")
 	if !strings.Contains(stderr, "--auto-approve") || f.writes() > 0 {
 		t.Errorf("%d writes; %s", f.writes(), stderr)
@@ -178,7 +178,7 @@ func TestFileLimit(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("a shell is absent: looked for sh in PATH")
 	}
-	f := newFloor(t, threeNodes, sim.Options{})
+	f := newFloor(t, quickNodes, sim.Options{})
 	_, stderr := f.limited(1, 1, "apply", "--auto-approve")
 	if miss := lacks(stderr, "file too large", "Nothing was changed on any node"); len(miss) > 0 || f.writes() > 0 {
 		t.Errorf("%d writes; it does not say %q: %s", f.writes(), miss, stderr)
@@ -229,7 +229,7 @@ func (f *floor) limited(code int, blocks int64, args ...string) (stdout, stderr 
 // none is kept but in the folder of secrets. The check itself finds one.
 func TestSecretsStayIn(t *testing.T) {
 	t.Parallel()
-	f := newFloor(t, threeNodes, sim.Options{})
+	f := newFloor(t, quickNodes, sim.Options{})
 	f.run(0, "survey", "--debug")
 	f.run(0, "plan", "-out", "kept.plan", "--debug", "--json")
 	f.run(0, "apply", "kept.plan", "--debug")

@@ -33,7 +33,7 @@ var twoNodes = siteText + nodeText("dell", "dell_r750", 1, dellBIOS+bootVolume("
 // the sixth, and ends with 3; when the troubles have ended the same command does the others.
 func TestOfSixFive(t *testing.T) {
 	t.Parallel()
-	f := newFloor(t, labText(), sim.Options{})
+	f := newFloor(t, sixNodes(), sim.Options{})
 	f.setPassword("lenovo", "not the password")
 	f.faults("hpe", "nulls!")
 	f.faults("dgx", "half-body!")
