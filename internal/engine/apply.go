@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/metalwright/metalwright/internal/apply"
@@ -45,61 +46,31 @@ type Pending struct {
 // none. When a node of it had failed, that is so only while another was left part-way: the rest needs a new plan. A new plan is
 // also what a run needs that was stopped for safety: everything is read before anything is done.
 func (w *Workspace) Pending() (*Pending, error) {
-	runs, err := w.runs()
+	runs, err := journal.Runs(w.opt.JournalFS, w.journalDir())
 	if err != nil {
 		return nil, err
 	}
-	later := map[string]bool{} // nodes that a younger run was about
-	for _, rep := range slices.Backward(runs) {
+	later := map[string]bool{} // nodes that a younger run was about: what an older one left of them counts no more
+	for _, path := range slices.Backward(runs) {
+		rep, err := journal.Load(w.opt.JournalFS, path)
+		if err != nil {
+			return nil, fmt.Errorf("read the latest journal: %w", err)
+		}
 		overtaken := false
 		for _, n := range rep.Plan.Nodes {
 			overtaken = overtaken || later[n.Name]
 			later[n.Name] = true
 		}
 		if !overtaken && rep.Resumable() && rep.Plan.Design == w.Design.Digest() && worthResuming(rep) {
-			p := &Pending{Journal: rep.Path, Plan: rep.Plan}
+			p := &Pending{Journal: path, Plan: rep.Plan}
 			p.Done, p.Of = rep.Done()
 			return p, nil
 		}
+		if !slices.ContainsFunc(w.Design.Nodes, func(n rack.Node) bool { return !later[n.Name] }) {
+			break
+		}
 	}
 	return nil, nil
-}
-
-// runs reads every journal of this workspace, oldest first.
-func (w *Workspace) runs() ([]journal.Replay, error) {
-	names, err := w.opt.JournalFS.List(w.journalDir())
-	if err != nil {
-		return nil, fmt.Errorf("list the journals: %w", err)
-	}
-	type run struct {
-		rep   journal.Replay
-		begun time.Time
-	}
-	var all []run
-	for _, name := range names {
-		if !strings.HasSuffix(name, ".jsonl") {
-			continue
-		}
-		path := filepath.Join(w.journalDir(), name)
-		begun, ok, err := journal.Begun(w.opt.JournalFS, path)
-		if err != nil || !ok { // cut off within its first line: nothing was done under it
-			if err != nil {
-				return nil, fmt.Errorf("read journal %s: %w", name, err)
-			}
-			continue
-		}
-		rep, err := journal.Load(w.opt.JournalFS, path)
-		if err != nil {
-			return nil, fmt.Errorf("read journal %s: %w", name, err)
-		}
-		all = append(all, run{rep, begun})
-	}
-	slices.SortStableFunc(all, func(a, b run) int { return a.begun.Compare(b.begun) })
-	out := make([]journal.Replay, len(all))
-	for i, r := range all {
-		out[i] = r.rep
-	}
-	return out, nil
 }
 
 func worthResuming(rep journal.Replay) bool {

@@ -3,6 +3,7 @@ package journal
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/metalwright/metalwright/internal/plan"
@@ -311,21 +313,32 @@ func Audit(records []Record, want rack.Digest) error {
 	return nil
 }
 
-// Latest finds the youngest journal in dir by the time of its first line; "" when there is none. A journal that was cut off
-// within its first line is passed over: nothing was done under it.
+// Latest finds the youngest journal in dir by the time of its first line; "" when there is none.
 func Latest(fsys FS, dir string) (string, error) {
+	runs, err := Runs(fsys, dir)
+	if err != nil || len(runs) == 0 {
+		return "", err
+	}
+	return runs[len(runs)-1], nil
+}
+
+// Runs lists the journals in dir, oldest first by the time of their first line. A journal that was cut off within its first line
+// is passed over: nothing was done under it. Only first lines are verified.
+func Runs(fsys FS, dir string) ([]string, error) {
 	names, err := fsys.List(dir)
 	if err != nil {
-		return "", fail("list journal folder", dir, err)
+		return nil, fail("list journal folder", dir, err)
 	}
-	best, bestRec := "", Record{}
+	first := map[string]Record{}
+	var out []string
 	for _, name := range names {
 		if !strings.HasSuffix(name, ".jsonl") {
 			continue
 		}
-		data, err := fsys.ReadFile(path.Join(dir, name))
+		file := path.Join(dir, name)
+		data, err := fsys.ReadFile(file)
 		if err != nil {
-			return "", fail("read journal", path.Join(dir, name), err)
+			return nil, fail("read journal", file, err)
 		}
 		end := bytes.IndexByte(data, '\n')
 		if end < 0 {
@@ -333,12 +346,13 @@ func Latest(fsys FS, dir string) (string, error) {
 		}
 		rec, _, reason := check([sha256.Size]byte{}, data[:end+1], nil)
 		if reason != "" {
-			return "", fmt.Errorf("verify journal %s: %w", path.Join(dir, name), &Damage{1, reason})
+			return nil, fmt.Errorf("verify journal %s: %w", file, &Damage{1, reason})
 		}
-		later := rec.Time.After(bestRec.Time) || rec.Time.Equal(bestRec.Time) && rec.Token > bestRec.Token
-		if best == "" || later {
-			best, bestRec = path.Join(dir, name), rec
-		}
+		first[file] = rec
+		out = append(out, file)
 	}
-	return best, nil
+	slices.SortFunc(out, func(a, b string) int {
+		return cmp.Or(first[a].Time.Compare(first[b].Time), cmp.Compare(first[a].Token, first[b].Token), cmp.Compare(b, a))
+	})
+	return out, nil
 }

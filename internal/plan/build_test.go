@@ -33,6 +33,19 @@ func TestStaged(t *testing.T) {
 	}
 }
 
+// TestStagedOnRunningRow: Dell marks the row of what runs while an image waits for it; that row still tells what runs.
+func TestStagedOnRunningRow(t *testing.T) {
+	l, n, dev := one("smc")
+	all4(n, dev)
+	for i := range dev.Firmware {
+		dev.Firmware[i].Staged = true
+	}
+	p, r := l.build()
+	if !r.Clean() || len(p.Nodes) != 1 || p.Nodes[0].Bytes == 0 {
+		t.Errorf("want the node planned, with its images:\n%s", planText(p))
+	}
+}
+
 // TestPendingOfOthers: another value that waits is taken back, and what nobody asked for is told.
 func TestPendingOfOthers(t *testing.T) {
 	l, n, dev := one("r750")

@@ -98,6 +98,9 @@ func (i installed) is(v string) bool {
 // read finds the rows of a component and what they say.
 func (f *firmwareBuild) read(c rack.BaselineComponent) {
 	rows := firmware.Match(c.Select, f.dev.Firmware)
+	if len(rows) == 0 { // Dell marks the running row itself while an image waits for it
+		rows = firmware.Match(c.Select, unstaged(f.dev.Firmware))
+	}
 	in := installed{scheme: c.Compare, rows: rows, staged: stagedVersions(c.Select, c.Compare, rows, f.dev.Firmware)}
 	if text, ok := f.readFrom(c.Select.ReadFrom); ok {
 		in.versions = []string{text}
@@ -123,6 +126,15 @@ func (f *firmwareBuild) read(c rack.BaselineComponent) {
 		return
 	}
 	f.installed[c.Name] = in
+}
+
+// unstaged gives the rows without their mark of an image that waits.
+func unstaged(rows []rack.Firmware) []rack.Firmware {
+	out := slices.Clone(rows)
+	for i := range out {
+		out[i].Staged = false
+	}
+	return out
 }
 
 // readFrom gives the version where a component is not read from its row (R88, R115).

@@ -41,8 +41,8 @@ var (
 func stagedVersions(sel rack.RowSelect, scheme string, running, rows []rack.Firmware) []string {
 	var out []string
 	for _, r := range rows {
-		if firmware.IsPlaceholder(r.Version) {
-			continue
+		if firmware.IsPlaceholder(r.Version) || slices.ContainsFunc(running, func(run rack.Firmware) bool { return run.ID == r.ID && run.Version == r.Version }) {
+			continue // the row of what runs tells that version, also while something waits for it
 		}
 		plain := stagedID.ReplaceAllString(r.ID, "")
 		if !r.Staged && plain == r.ID {
