@@ -84,7 +84,7 @@ func (a *app) apply(ctx context.Context, w *engine.Workspace, f *applyFlags, fil
 		return planCode(p, false)
 	}
 	if !f.approve && file == "" {
-		if err := a.ask(p); err != nil {
+		if err := a.ask(ctx, p); err != nil {
 			return err
 		}
 	}
@@ -135,9 +135,12 @@ func (a *app) planEvent(p plan.Plan) error {
 	}{1, "plan", p})
 }
 
-func (a *app) ask(p plan.Plan) error {
+func (a *app) ask(ctx context.Context, p plan.Plan) error {
 	fmt.Fprintf(a.Err, "metalwright: type yes to do plan %s: ", p.Digest.Short())
-	line, err := bufio.NewReader(a.In).ReadString('\n')
+	line, err := answer(ctx, bufio.NewReader(a.In))
+	if ctx.Err() != nil {
+		return errors.New("interrupted; nothing was changed")
+	}
 	if strings.TrimSpace(line) == "yes" {
 		return nil
 	}
@@ -145,6 +148,25 @@ func (a *app) ask(p plan.Plan) error {
 		return errors.New("nobody answered; use --auto-approve, or apply a plan file")
 	}
 	return errors.New("not approved; nothing was changed")
+}
+
+// answer reads one line, unless an interrupt comes first: then the reader is left waiting, and ends with the process.
+func answer(ctx context.Context, in *bufio.Reader) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	c := make(chan line, 1)
+	go func() {
+		text, err := in.ReadString('\n')
+		c <- line{text, err}
+	}()
+	select {
+	case l := <-c:
+		return l.text, l.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
 }
 
 // run does a plan with a live view, and says how it ended.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -42,11 +43,14 @@ func (a *app) destroy(ctx context.Context, w *engine.Workspace, f *applyFlags) e
 	} else {
 		a.showPlan(w.Design, p)
 	}
-	if len(p.Report.Blocked) > 0 || p.Empty() {
+	if len(p.Report.Blocked) > 0 {
+		return errors.New("blocked; nothing was changed")
+	}
+	if p.Empty() {
 		return planCode(p, false)
 	}
 	if !f.approve {
-		if err := a.ask(p); err != nil {
+		if err := a.ask(ctx, p); err != nil {
 			return err
 		}
 	}

@@ -239,6 +239,9 @@ func (a *app) bind(ctx context.Context, w *engine.Workspace, l *loginFlags, args
 			return err
 		}
 		pin, err := a.confirm(ctx, in, base, confirmed)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		if err != nil {
 			a.say("%s: %v", base, err)
 			continue
@@ -345,7 +348,7 @@ func (a *app) confirm(ctx context.Context, in *bufio.Reader, base string, confir
 		}
 	}
 	fmt.Fprintf(a.Err, "metalwright: is this what the machine itself shows? type yes: ")
-	line, err := in.ReadString('\n')
+	line, err := answer(ctx, in)
 	if strings.TrimSpace(line) != "yes" {
 		if err != nil {
 			return "", errors.New("certificate not confirmed: nobody answered; use --confirm with its fingerprint")
