@@ -56,7 +56,8 @@ func command(t *testing.T) string {
 // floor is a blueprint in a folder and the simulated rack behind it on sockets of this machine, for the program as a process.
 type floor struct {
 	*desk
-	exe string
+	exe   string
+	stdin *os.File // of the next process; nil: none
 
 	mu   sync.Mutex
 	told bytes.Buffer // everything that every process wrote
@@ -181,6 +182,9 @@ func (f *floor) start(args ...string) *process {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	p := &process{f: f, cmd: exec.CommandContext(ctx, f.exe, args...), cancel: cancel, over: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Stdout, p.cmd.Stderr = f.dir, &p.out, &p.err
+	if f.stdin != nil {
+		p.cmd.Stdin = f.stdin
+	}
 	p.cmd.Env = []string{"HOME=" + f.dir, "USER=anna", "PATH=" + os.Getenv("PATH")}
 	if err := p.cmd.Start(); err != nil {
 		cancel()

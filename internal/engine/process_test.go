@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -213,4 +214,59 @@ func (f *floor) tellJournal(node string) {
 			f.t.Log(line)
 		}
 	}
+}
+
+// TestInterruptBefore: Ctrl-C while BMCs are read, or while the question waits for its answer, ends the program at once, with no
+// session left and nothing changed.
+func TestInterruptBefore(t *testing.T) {
+	t.Parallel()
+	f := newFloor(t, quickNodes, sim.Options{Latency: 200 * time.Millisecond * hurry})
+	for _, args := range [][]string{{"survey"}, {"plan"}, {"verify"}, {"apply", "--auto-approve"}} {
+		reads := f.reads()
+		p := f.start(args...)
+		for f.reads() < reads+6 { // it is in the middle of reading
+			select {
+			case <-p.over:
+				t.Fatalf("%s ended: %s", args[0], p.err.String())
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+		p.signal(syscall.SIGINT)
+		if code := p.wait(); code != 130 {
+			t.Errorf("%s: exit code %d\n%s%s", args[0], code, last(p.out.String()), p.err.String())
+		}
+		f.quiet()
+	}
+	p := f.ask("apply")
+	p.signal(syscall.SIGINT)
+	if code := p.wait(); code != 130 || f.writes() > 0 {
+		t.Errorf("at the question: exit code %d, %d writes\n%s", code, f.writes(), p.err.String())
+	}
+	f.quiet()
+}
+
+// ask starts a command on whose question nobody answers, and waits for the question.
+func (f *floor) ask(args ...string) *process {
+	f.t.Helper()
+	in, out, err := os.Pipe()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { _ = out.Close() })
+	f.stdin = in
+	p := f.start(args...)
+	f.stdin = nil
+	_ = in.Close()
+	if !p.err.saw(func(all string) bool { return strings.Contains(all, "type yes") }, p.over) {
+		f.t.Fatalf("no question: %s", p.err.String())
+	}
+	return p
+}
+
+func (d *desk) reads() int {
+	n := 0
+	for _, l := range d.rack.Ledger() {
+		n += l.Reads
+	}
+	return n
 }
