@@ -184,13 +184,17 @@ func (a *app) run(ctx context.Context, w *engine.Workspace, p plan.Plan, f *appl
 	if len(got.Result.Nodes) == 0 && err != nil {
 		return err
 	}
-	a.showResult(w, got, time.Since(start))
-	return a.resultCode(ctx, w, got, err)
+	a.showResult(got, p, time.Since(start))
+	return a.resultCode(ctx, w, got, p, err)
 }
 
-func (a *app) resultCode(ctx context.Context, w *engine.Workspace, got engine.Applied, err error) error {
+func (a *app) resultCode(ctx context.Context, w *engine.Workspace, got engine.Applied, p plan.Plan, err error) error {
 	r := got.Result
-	again := "metalwright apply" + dirArg(w.Dir)
+	again, look := "metalwright apply"+dirArg(w.Dir), "metalwright plan"+dirArg(w.Dir)
+	if p.Destroys {
+		again = "metalwright destroy" + dirArg(w.Dir)
+		look = again
+	}
 	switch {
 	case err != nil && ctx.Err() == nil:
 		return withCode(exitStopped, err)
@@ -211,12 +215,12 @@ func (a *app) resultCode(ctx context.Context, w *engine.Workspace, got engine.Ap
 		if got.Replan.Empty() {
 			why = "other nodes wait, are blocked or could not be read"
 		}
-		return withCode(exitStopped, fmt.Errorf("done what could be done; %s: metalwright plan%s", why, dirArg(w.Dir)))
+		return withCode(exitStopped, fmt.Errorf("done what could be done; %s: %s", why, look))
 	}
 	return nil
 }
 
-func (a *app) showResult(w *engine.Workspace, got engine.Applied, elapsed time.Duration) {
+func (a *app) showResult(got engine.Applied, p plan.Plan, elapsed time.Duration) {
 	if a.json {
 		_ = a.event(struct {
 			Format  int          `json:"format"`
@@ -242,7 +246,10 @@ func (a *app) showResult(w *engine.Workspace, got engine.Applied, elapsed time.D
 	r := got.Result
 	a.printf("done %d, skipped %d, degraded %d, blocked %d, failed %d in %s\njournal %s\n", r.Count(apply.Done), r.Count(apply.Skipped),
 		r.Count(apply.Degraded), r.Count(apply.Blocked), r.Count(apply.Failed), elapsed.Round(time.Second), r.Journal)
-	if got.Settled {
+	switch {
+	case got.Settled && p.Destroys:
+		a.printf("a new plan is empty: nothing is left to undo\n")
+	case got.Settled:
 		a.printf("a new plan is empty: the rack is as the design says\n")
 	}
 }

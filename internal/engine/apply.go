@@ -44,7 +44,8 @@ type Pending struct {
 
 // Pending finds an earlier run of this Design that did not end and that something is gained by going on with; nil when there is
 // none. When a node of it had failed, that is so only while another was left part-way: the rest needs a new plan. A new plan is
-// also what a run needs that was stopped for safety: everything is read before anything is done.
+// also what a run needs that was stopped for safety: everything is read before anything is done. A run that destroys is never gone
+// on with: it led away from the Design, and a new plan of either kind begins from what is there.
 func (w *Workspace) Pending() (*Pending, error) {
 	runs, err := journal.Runs(w.opt.JournalFS, w.journalDir())
 	if err != nil {
@@ -61,7 +62,7 @@ func (w *Workspace) Pending() (*Pending, error) {
 			overtaken = overtaken || later[n.Name]
 			later[n.Name] = true
 		}
-		if !overtaken && rep.Resumable() && rep.Plan.Design == w.Design.Digest() && worthResuming(rep) {
+		if !overtaken && !rep.Plan.Destroys && rep.Resumable() && rep.Plan.Design == w.Design.Digest() && worthResuming(rep) {
 			p := &Pending{Journal: path, Plan: rep.Plan}
 			p.Done, p.Of = rep.Done()
 			return p, nil
@@ -172,13 +173,13 @@ func (w *Workspace) who() apply.Holder {
 	return apply.ThisProcess(name)
 }
 
-// Destroy runs a plan of PlanDestroy. It is settled when nothing is left of it.
+// Destroy runs a plan of PlanDestroy. It is settled when nothing is left of it, and every node could be asked.
 func (w *Workspace) Destroy(ctx context.Context, p plan.Plan, opt ApplyOptions) (Applied, error) {
 	got, err := w.Apply(ctx, p, opt)
 	if err != nil || ctx.Err() != nil {
 		return got, err
 	}
 	got.Replan, got.After = w.PlanDestroy(ctx)
-	got.Settled = got.Replan.Empty()
+	got.Settled = got.Replan.Empty() && got.Replan.Report.Clean()
 	return got, nil
 }

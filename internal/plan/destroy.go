@@ -34,7 +34,10 @@ func Destroy(d rack.Design, o rack.Observation, opt Options) (Plan, Report) {
 		}
 	}
 	b.reportUnplanned()
-	return b.finish(planned)
+	p, report := b.finish(planned)
+	p.Destroys = true
+	p.Digest = p.ComputeDigest()
+	return p, report
 }
 
 // wantGone finds what the node's on_destroy words ask for.
@@ -74,7 +77,7 @@ func (n *nodeBuild) wantGone() {
 func (n *nodeBuild) refuseErase(what, name string) {
 	detail := fmt.Sprintf("%s %q asks for on_destroy = %q, and this version erases nothing.", what, name, destroyErase)
 	if n.node.AllowDataLoss == nil {
-		detail += " It would also need a data_loss consent."
+		detail += " It would also need consent { data_loss = true … }."
 	}
 	n.block("destroy.erase", "Erase not planned by this version", detail, n.node.Origin)
 }
@@ -117,7 +120,7 @@ func (n *nodeBuild) deleteVolume(s rack.VolumeSpec) {
 	x := v.volumes()[i]
 	if n.node.AllowDataLoss == nil {
 		n.block("destroy.consent", "Consent to lose data is missing", fmt.Sprintf(
-			"on_destroy = %q of volume %q deletes its data. Add a data_loss block with owner and reason to the node, or keep the volume.",
+			"on_destroy = %q of volume %q deletes its data. Add consent { data_loss = true, owner, reason } to the node, or keep the volume.",
 			destroyDelete, s.Name), v.origin(s))
 		return
 	}

@@ -20,6 +20,7 @@ type Plan struct {
 	Nodes       []NodePlan  `json:"nodes"` // only nodes that change, in the order of their waves
 	Waves       []Wave      `json:"waves"`
 	Report      Report      `json:"report"`
+	Destroys    bool        `json:"destroys,omitempty"` // made by Destroy: it leads away from the Design
 }
 
 // Empty tells whether there is nothing to do. It is the product's only definition of "finished".
@@ -28,11 +29,12 @@ func (p Plan) Empty() bool { return len(p.Nodes) == 0 }
 // ComputeDigest covers the Design's digest and the steps.
 func (p Plan) ComputeDigest() rack.Digest {
 	type part struct {
-		Design rack.Digest
-		Nodes  []NodePlan
-		Waves  []Wave
+		Design   rack.Digest
+		Nodes    []NodePlan
+		Waves    []Wave
+		Destroys bool `json:",omitempty"`
 	}
-	return rack.DigestOf(part{p.Design, p.Nodes, p.Waves})
+	return rack.DigestOf(part{p.Design, p.Nodes, p.Waves, p.Destroys})
 }
 
 // NodePlan is what will be done to one node, in order.
