@@ -58,6 +58,7 @@ type floor struct {
 	*desk
 	exe   string
 	stdin *os.File // of the next process; nil: none
+	env   []string // more of the environment
 
 	mu   sync.Mutex
 	told bytes.Buffer // everything that every process wrote
@@ -186,6 +187,7 @@ func (f *floor) start(args ...string) *process {
 		p.cmd.Stdin = f.stdin
 	}
 	p.cmd.Env = []string{"HOME=" + f.dir, "USER=anna", "PATH=" + os.Getenv("PATH")}
+	p.cmd.Env = append(p.cmd.Env, f.env...)
 	if err := p.cmd.Start(); err != nil {
 		cancel()
 		f.t.Fatal(err)

@@ -190,14 +190,19 @@ func TestKilled(t *testing.T) {
 	t.Logf("killed %d times (seed %d)", killed, *killSeed)
 	f.run(0, "apply", "--auto-approve", "--json")
 	f.run(0, "verify")
+	if left, err := filepath.Glob(filepath.Join(f.dir, engine.StateDir, "sessions", "*.json")); err != nil || len(left) > 0 {
+		t.Errorf("sessions written down and not closed (seed %d): %q, %v", *killSeed, left, err)
+	}
 	for _, node := range f.rack.Nodes() {
 		l, want := f.rack.BMC(node).Ledger(), calm.rack.BMC(node).Ledger()
 		if d := cmp.Diff(want.Flashes, l.Flashes) + cmp.Diff(want.Resets, l.Resets); d != "" || l.VolumesCreated != want.VolumesCreated {
 			f.tellJournal(node)
 			t.Errorf("%s (seed %d): %d volumes created; flashes and resets (-undisturbed +killed):\n%s", node, *killSeed, l.VolumesCreated, d)
 		}
-		if len(l.Violations) > 0 || l.SessionsOpen > 0 {
-			t.Errorf("%s (seed %d): %d sessions open, violations %v", node, *killSeed, l.SessionsOpen, l.Violations)
+		// A session that the BMC had opened and the program had not written down when it was killed is known to nobody: the BMC
+		// drops it when it has been idle. That moment is short; every other session has to be closed by a later run.
+		if len(l.Violations) > 0 || l.SessionsOpen > killed/4 {
+			t.Errorf("%s (seed %d): %d sessions open after %d kills, violations %v", node, *killSeed, l.SessionsOpen, killed, l.Violations)
 		}
 		if d := cmp.Diff(end(calm.rack.BMC(node).Truth()), end(f.rack.BMC(node).Truth())); d != "" {
 			t.Errorf("%s (seed %d): another rack (-undisturbed +killed):\n%s", node, *killSeed, d)
