@@ -42,7 +42,8 @@ func command(t *testing.T) string {
 		if built.dir, built.err = os.MkdirTemp("", "metalwright-command-"); built.err != nil {
 			return
 		}
-		out, err := exec.Command("go", "build", "-o", built.dir, "github.com/metalwright/metalwright/cli/metalwright").CombinedOutput()
+		out, err := exec.Command("go", "build", "-o", built.dir,
+			"github.com/metalwright/metalwright/cli/metalwright").CombinedOutput()
 		if err != nil {
 			built.err = fmt.Errorf("build the command: %w: %s", err, out)
 		}
@@ -53,7 +54,8 @@ func command(t *testing.T) string {
 	return filepath.Join(built.dir, "metalwright")
 }
 
-// floor is a blueprint in a folder and the simulated rack behind it on sockets of this machine, for the program as a process.
+// floor is a blueprint in a folder and the simulated rack behind it on sockets of this machine, for the program as a
+// process.
 type floor struct {
 	*desk
 	exe   string
@@ -67,7 +69,8 @@ type floor struct {
 // hurry makes the minutes of a rack milliseconds; what takes time are then the requests.
 const hurry = 3000
 
-// newFloor starts the rack. Its passwords may stand in the folder of secrets and nowhere else: that is checked at the end.
+// newFloor starts the rack. Its passwords may stand in the folder of secrets and nowhere else: that is checked at the
+// end.
 func newFloor(t *testing.T, text string, o sim.Options) *floor {
 	t.Helper()
 	if o.Speed == 0 {
@@ -96,7 +99,8 @@ func newFloor(t *testing.T, text string, o sim.Options) *floor {
 	f.bind()
 	admin := httptest.NewServer(r.AdminHandler())
 	t.Cleanup(admin.Close)
-	if err := engine.WriteSimulated(filepath.Join(f.dir, engine.StateDir), engine.Simulated{PID: os.Getpid(), Admin: admin.URL, Speed: o.Speed, Seed: o.Seed}); err != nil {
+	if err := engine.WriteSimulated(filepath.Join(f.dir, engine.StateDir), engine.Simulated{PID: os.Getpid(),
+		Admin: admin.URL, Speed: o.Speed, Seed: o.Seed}); err != nil {
 		t.Fatal(err)
 	}
 	return f
@@ -230,7 +234,8 @@ func (f *floor) run(code int, args ...string) (stdout, stderr string) {
 	f.t.Helper()
 	p := f.start(args...)
 	if got := p.wait(); got != code {
-		f.t.Errorf("metalwright %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), got, code, last(p.out.String()), p.err.String())
+		f.t.Errorf("metalwright %s: exit code %d, want %d\n%s%s", strings.Join(args, " "), got, code,
+			last(p.out.String()), p.err.String())
 	}
 	return p.out.String(), p.err.String()
 }

@@ -13,14 +13,15 @@ import (
 	"github.com/metalwright/metalwright/internal/sim"
 )
 
-// The JSON that others read: a key of an object must be there, whatever its value; "[]" goes into every element of a list, of
-// which there must be one.
+// The JSON that others read: a key of an object must be there, whatever its value; "[]" goes into every element of a
+// list, of which there must be one.
 var (
 	surveyKeys = []string{
 		"format taken devices gaps",
 		"devices[] address bmc systems chassis firmware power leak_detectors stats",
 		"devices[].bmc vendor model firmware_version redfish_version",
-		"devices[].systems[] id manufacturer model serial_number bios_version power_state memory_bytes processors gpus drives volumes nics",
+		"devices[].systems[] id manufacturer model serial_number bios_version power_state memory_bytes processors " +
+			"gpus drives volumes nics",
 		"devices[].systems[host] bios boot",
 		"devices[].systems[].gpus[] id model serial_number source",
 		"devices[].systems[].drives[] id model serial_number capacity_bytes media protocol",
@@ -37,18 +38,23 @@ var (
 		"report waiting blocked unreadable not_planned",
 	}
 	// planLists are never null.
-	planLists = []string{"nodes", "nodes[].steps", "nodes[].steps[].after", "report.waiting", "report.blocked", "report.unreadable", "report.not_planned"}
+	planLists = []string{"nodes", "nodes[].steps", "nodes[].steps[].after", "report.waiting", "report.blocked",
+		"report.unreadable", "report.not_planned"}
 	// surveyLists are never null.
-	surveyLists = []string{"devices", "gaps", "devices[].systems", "devices[].chassis", "devices[].firmware", "devices[].power", "devices[].leak_detectors",
-		"devices[].systems[].gpus", "devices[].systems[].drives", "devices[].systems[].volumes", "devices[].systems[].nics", "devices[].systems[].processors"}
+	surveyLists = []string{"devices", "gaps", "devices[].systems", "devices[].chassis", "devices[].firmware",
+		"devices[].power", "devices[].leak_detectors",
+		"devices[].systems[].gpus", "devices[].systems[].drives", "devices[].systems[].volumes",
+		"devices[].systems[].nics", "devices[].systems[].processors"}
 )
 
-// TestContracts: the documents of survey and plan have the keys that others rely on, with trouble on one node and none on others.
+// TestContracts: the documents of survey and plan have the keys that others rely on, with trouble on one node and none
+// on others.
 func TestContracts(t *testing.T) {
 	t.Parallel()
 	f := newFloor(t, killText, sim.Options{})
 	f.faults("smc", "bmc-gone!")
-	for command, c := range map[string]struct{ keys, lists []string }{"survey": {surveyKeys, surveyLists}, "plan": {planKeys, planLists}} {
+	for command, c := range map[string]struct{ keys, lists []string }{"survey": {surveyKeys, surveyLists},
+		"plan": {planKeys, planLists}} {
 		out, _ := f.run(3, command, "--json")
 		doc := decode(t, out)
 		if doc["format"] != json.Number("1") {
@@ -132,8 +138,8 @@ func reach(v any, path string) []any {
 	return out
 }
 
-// TestPlanFile: a plan that was kept is done without a question as long as nothing has moved, and refused with code 4, before
-// anything is written, when something has.
+// TestPlanFile: a plan that was kept is done without a question as long as nothing has moved, and refused with code 4,
+// before anything is written, when something has.
 func TestPlanFile(t *testing.T) {
 	t.Parallel()
 	f := newFloor(t, quickNodes, sim.Options{})
@@ -171,8 +177,8 @@ func TestNobodyAnswers(t *testing.T) {
 	f.quiet()
 }
 
-// TestFileLimit: the disk takes no more, for real: first not even the plan, then no further line of a journal. The program says
-// so, writes nothing to any BMC that is not on record, and with room again the same command does the rest.
+// TestFileLimit: the disk takes no more, for real: first not even the plan, then no further line of a journal. The
+// program says so, writes nothing to any BMC that is not on record, and with room again the same command does the rest.
 func TestFileLimit(t *testing.T) {
 	t.Parallel()
 	if _, err := exec.LookPath("sh"); err != nil {
@@ -198,7 +204,8 @@ func TestFileLimit(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, stderr = f.limited(3, info.Size()/512+2, "apply", "--auto-approve")
-	if miss := lacks(stderr, "journal", "file too large", "Nothing more is changed", "metalwright apply"); len(miss) > 0 {
+	if miss := lacks(stderr, "journal", "file too large", "Nothing more is changed",
+		"metalwright apply"); len(miss) > 0 {
 		t.Errorf("it does not say %q: %s", miss, stderr)
 	}
 	f.quiet()
@@ -225,8 +232,8 @@ func (f *floor) limited(code int, blocks int64, args ...string) (stdout, stderr 
 	return f.run(code, args...)
 }
 
-// TestSecretsStayIn: with every request logged, with evidence made, and with what a BMC repeats of it, no password is told and
-// none is kept but in the folder of secrets. The check itself finds one.
+// TestSecretsStayIn: with every request logged, with evidence made, and with what a BMC repeats of it, no password is
+// told and none is kept but in the folder of secrets. The check itself finds one.
 func TestSecretsStayIn(t *testing.T) {
 	t.Parallel()
 	f := newFloor(t, quickNodes, sim.Options{})

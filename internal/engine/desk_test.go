@@ -22,7 +22,8 @@ import (
 	"github.com/metalwright/metalwright/internal/sim"
 )
 
-// siteText is the ground that every blueprint of these tests stands on. A canary of the first node of a platform goes first.
+// siteText is the ground that every blueprint of these tests stands on. A canary of the first node of a platform goes
+// first.
 const siteText = `
 blueprint {
   name    = "desk"
@@ -78,11 +79,13 @@ const (
 )
 
 // threeNodes is a rack of three vendors in which each node needs one setting.
-var threeNodes = siteText + nodeText("dell", "dell_r750", 1, dellBIOS) + nodeText("lenovo", "lenovo_sr670_v2", 3, lenovoBIOS) +
+var threeNodes = siteText + nodeText("dell", "dell_r750", 1, dellBIOS) + nodeText("lenovo", "lenovo_sr670_v2", 3,
+	lenovoBIOS) +
 	nodeText("smc", "sys_821ge_tnhr", 11, smcBIOS)
 
 // quickNodes is another, whose BMCs all tell when their host is up: nothing has to be waited for by the clock.
-var quickNodes = siteText + nodeText("dell", "dell_r750", 1, dellBIOS) + nodeText("hpe", "hpe_dl380a_gen11", 6, hpeBIOS) +
+var quickNodes = siteText + nodeText("dell", "dell_r750", 1, dellBIOS) + nodeText("hpe", "hpe_dl380a_gen11", 6,
+	hpeBIOS) +
 	nodeText("smc", "sys_821ge_tnhr", 11, smcBIOS)
 
 var embedded = sync.OnceValues(catalog.Load)
@@ -153,8 +156,9 @@ func (d *desk) open() *engine.Workspace {
 		d.t.Fatal(err)
 	}
 	log := slog.New(slog.NewTextHandler(&d.said, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	w, diags := engine.Load(engine.Options{Dir: d.dir, Catalog: &cat, Bindings: d.bindings, Dial: d.dialer(), LookupEnv: d.env,
-		Operator: d.operator, Log: log, JournalFS: d.fs})
+	w, diags := engine.Load(engine.Options{Dir: d.dir, Catalog: &cat, Bindings: d.bindings, Dial: d.dialer(),
+		LookupEnv: d.env,
+		Operator:  d.operator, Log: log, JournalFS: d.fs})
 	if diags.HasErrors() {
 		d.t.Fatal(diags.Err())
 	}
@@ -264,9 +268,11 @@ func (d *desk) quiet() {
 func told(got engine.Applied) string {
 	var b strings.Builder
 	for _, n := range got.Result.Nodes {
-		fmt.Fprintf(&b, "%s %s %d/%d at %s: %s: %s [%s]\n", n.Node, n.Word, n.Steps, n.Of, n.Step, n.Class, n.Text, n.Advice)
+		fmt.Fprintf(&b, "%s %s %d/%d at %s: %s: %s [%s]\n", n.Node, n.Word, n.Steps, n.Of, n.Step, n.Class, n.Text,
+			n.Advice)
 	}
-	fmt.Fprintf(&b, "stopped %q resumable %v; settled %v; left in a new plan: %d nodes, %+v\n", got.Result.Stopped, got.Result.Resumable, got.Settled,
+	fmt.Fprintf(&b, "stopped %q resumable %v; settled %v; left in a new plan: %d nodes, %+v\n", got.Result.Stopped,
+		got.Result.Resumable, got.Settled,
 		len(got.Replan.Nodes), got.Replan.Report)
 	return b.String()
 }

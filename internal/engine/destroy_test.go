@@ -33,13 +33,15 @@ func TestDestroyCommand(t *testing.T) {
 	f.faults("hpe")
 	f.run(0, "destroy", "--auto-approve")
 	f.run(0, "destroy", "--auto-approve")
-	if f.rack.BMC("hpe").Truth().BIOS["NumaGroupSizeOpt"] != "Flat" || f.rack.BMC("smc").Truth().BIOS["SR_IOVSupport_0047"] != "Enabled" {
+	if f.rack.BMC("hpe").Truth().BIOS["NumaGroupSizeOpt"] != "Flat" ||
+		f.rack.BMC("smc").Truth().BIOS["SR_IOVSupport_0047"] != "Enabled" {
 		t.Error("hpe was not set back, or smc was")
 	}
 	f.quiet()
 }
 
-// TestDestroyRefused: one node that asks for a loss of data without consent keeps the whole command from doing anything.
+// TestDestroyRefused: one node that asks for a loss of data without consent keeps the whole command from doing
+// anything.
 func TestDestroyRefused(t *testing.T) {
 	t.Parallel()
 	dell := nodeText("dell", "dell_r750", 1, bootVolume("BOSS", "      on_destroy = \"delete\"\n"))
@@ -48,7 +50,8 @@ func TestDestroyRefused(t *testing.T) {
 	f.run(0, "apply", "--auto-approve")
 	writes := f.writes()
 	out, stderr := f.run(1, "destroy", "--auto-approve")
-	if miss := lacks(strings.Join(strings.Fields(out+stderr), " "), "Consent to lose data is missing", "nothing was changed", "consent"); len(miss) > 0 || f.writes() != writes {
+	if miss := lacks(strings.Join(strings.Fields(out+stderr), " "), "Consent to lose data is missing",
+		"nothing was changed", "consent"); len(miss) > 0 || f.writes() != writes {
 		t.Errorf("%d writes; it does not say %q\n%s%s", f.writes()-writes, miss, out, stderr)
 	}
 	if l := f.rack.BMC("dell").Truth(); len(l.Volumes) != 1 {
@@ -60,7 +63,8 @@ func TestDestroyRefused(t *testing.T) {
 // TestDestroyCutOff: apply never goes on with a destroy that was cut off, nor the other way round.
 func TestDestroyCutOff(t *testing.T) {
 	t.Parallel()
-	f := newFloor(t, siteText+nodeText("hpe", "hpe_dl380a_gen11", 6, "  on_destroy = \"reset_bios\"\n"+hpeBIOS), sim.Options{Speed: hurry / 10})
+	f := newFloor(t, siteText+nodeText("hpe", "hpe_dl380a_gen11", 6, "  on_destroy = \"reset_bios\"\n"+hpeBIOS),
+		sim.Options{Speed: hurry / 10})
 	f.run(0, "apply", "--auto-approve")
 	p := f.start("destroy", "--auto-approve", "--json")
 	p.until(`"phase":"wait","step":"hpe/010-bios"`)

@@ -9,8 +9,8 @@ import (
 	"github.com/metalwright/metalwright/internal/sim"
 )
 
-// TestSurveyDirect: BMCs read by their address, without a blueprint: one is read though another lets nobody in, an unknown
-// certificate is taken only where that was asked for, and a changed one never.
+// TestSurveyDirect: BMCs read by their address, without a blueprint: one is read though another lets nobody in, an
+// unknown certificate is taken only where that was asked for, and a changed one never.
 func TestSurveyDirect(t *testing.T) {
 	t.Parallel()
 	f := newFloor(t, quickNodes, sim.Options{})
@@ -23,7 +23,8 @@ func TestSurveyDirect(t *testing.T) {
 		return out + stderr, decode(t, out)
 	}
 	text, doc := survey(3, "--bmc", dell)
-	if len(reach(doc, "devices[]")) != 0 || !strings.Contains(text, "certificate is not known") || f.rack.BMC("dell").Ledger().Requests > 0 {
+	if len(reach(doc, "devices[]")) != 0 || !strings.Contains(text, "certificate is not known") ||
+		f.rack.BMC("dell").Ledger().Requests > 0 {
 		t.Errorf("an unknown certificate: %s", text)
 	}
 	_, doc = survey(3, "--bmc", dell, "--bmc", hpe, "--trust-new")
@@ -47,7 +48,8 @@ func TestSurveyDirect(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.write(filepath.Join(".metalwright", "known_bmcs.json"), strings.ReplaceAll(string(old), f.binding("dell").PinSHA256, f.binding("smc").PinSHA256))
+	f.write(filepath.Join(".metalwright", "known_bmcs.json"), strings.ReplaceAll(string(old),
+		f.binding("dell").PinSHA256, f.binding("smc").PinSHA256))
 	for _, trust := range [][]string{nil, {"--trust-new"}} {
 		text, _ = survey(3, append([]string{"--bmc", dell}, trust...)...)
 		if !strings.Contains(text, "certificate has changed") {

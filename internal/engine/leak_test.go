@@ -62,10 +62,11 @@ func fetchOnce(url string) (io.ReadCloser, error) {
 	return io.NopCloser(bytes.NewReader(text)), err
 }
 
-// TestNoGoroutineStays: whatever a workspace did, and however it ended, nothing of it runs on once it is closed. One of the nodes
-// fetches its firmware from this process.
+// TestNoGoroutineStays: whatever a workspace did, and however it ended, nothing of it runs on once it is closed. One of
+// the nodes fetches its firmware from this process.
 func TestNoGoroutineStays(t *testing.T) {
-	text := siteText + nodeText("dell", "dell_r750", 1, dellBIOS) + nodeText("hpe", "hpe_dl380a_gen11", 6, "") + firmwareText("hpe", "hpe_dl380a_gen11")
+	text := siteText + nodeText("dell", "dell_r750", 1, dellBIOS) + nodeText("hpe", "hpe_dl380a_gen11", 6,
+		"") + firmwareText("hpe", "hpe_dl380a_gen11")
 	d := newDesk(t, text, sim.Options{Speed: hurry, Fetch: fetchOnce})
 	var err error
 	if d.bindings, err = d.rack.Start("127.0.0.1:0"); err != nil {

@@ -19,21 +19,24 @@ import (
 
 // firmwareText asks for the baseline of a platform on a node.
 func firmwareText(node, hardware string) string {
-	return fmt.Sprintf("\nfirmware %q {\n  targets  = node.%s\n  baseline = fw.%s[\"2026.11\"]\n}\n", node, node, hardware)
+	return fmt.Sprintf("\nfirmware %q {\n  targets  = node.%s\n  baseline = fw.%s[\"2026.11\"]\n}\n", node, node,
+		hardware)
 }
 
 // bootVolume is a mirror of two drives.
 func bootVolume(controller, more string) string {
-	return fmt.Sprintf("  disks {\n    volume \"boot\" {\n      raid = \"RAID1\"\n      drives {\n        count      = 2\n        controller = %q\n      }\n%s    }\n  }\n",
+	return fmt.Sprintf("  disks {\n    volume \"boot\" {\n      raid = \"RAID1\"\n      drives {\n        count     "+
+		" = 2\n        controller = %q\n      }\n%s    }\n  }\n",
 		controller, more)
 }
 
 // twoNodes need settings, a volume and firmware of every kind.
-var twoNodes = siteText + nodeText("dell", "dell_r750", 1, dellBIOS+bootVolume("BOSS", "")) + nodeText("smc", "sys_821ge_tnhr", 11, smcBIOS+bootVolume("SAS3908", "")) +
+var twoNodes = siteText + nodeText("dell", "dell_r750", 1, dellBIOS+bootVolume("BOSS", "")) + nodeText("smc",
+	"sys_821ge_tnhr", 11, smcBIOS+bootVolume("SAS3908", "")) +
 	firmwareText("dell", "dell_r750") + firmwareText("smc", "sys_821ge_tnhr")
 
-// TestOfSixFive: of six nodes five are in trouble, each in its own. The program tells of each what is wrong and what to do, does
-// the sixth, and ends with 3; when the troubles have ended the same command does the others.
+// TestOfSixFive: of six nodes five are in trouble, each in its own. The program tells of each what is wrong and what to
+// do, does the sixth, and ends with 3; when the troubles have ended the same command does the others.
 func TestOfSixFive(t *testing.T) {
 	t.Parallel()
 	f := newFloor(t, sixNodes(), sim.Options{})
@@ -44,8 +47,10 @@ func TestOfSixFive(t *testing.T) {
 	right := *f.binding("smc")
 	f.binding("smc").PinSHA256 = f.binding("dell").PinSHA256
 	f.bind()
-	why := map[string]string{"lenovo": "auth", "hpe": "tells nothing", "dgx": "EOF", "gb200": "EOF", "smc": "certificate has changed"}
-	do := map[string]string{"lenovo": "Check the user name", "hpe": "try again in a few minutes", "dgx": "ry again in a few minutes",
+	why := map[string]string{"lenovo": "auth", "hpe": "tells nothing", "dgx": "EOF", "gb200": "EOF",
+		"smc": "certificate has changed"}
+	do := map[string]string{"lenovo": "Check the user name", "hpe": "try again in a few minutes",
+		"dgx":   "ry again in a few minutes",
 		"gb200": "ry again in a few minutes", "smc": "compare the fingerprint"}
 	for _, args := range [][]string{{"survey"}, {"plan"}, {"apply", "--auto-approve"}} {
 		out, stderr := f.run(3, args...)
@@ -81,10 +86,11 @@ func TestOfSixFive(t *testing.T) {
 	}
 }
 
-// TestInterrupt: the first Ctrl-C lets what is under way finish or leaves it to the device, begins nothing new, logs out, and says
-// how to go on; the same command then does the rest, and nothing twice.
+// TestInterrupt: the first Ctrl-C lets what is under way finish or leaves it to the device, begins nothing new, logs
+// out, and says how to go on; the same command then does the rest, and nothing twice.
 func TestInterrupt(t *testing.T) {
-	for name, at := range map[string]string{"flash": `"phase":"wait","step":"dell/030-firmware-bios"`, "reset": `"phase":"wait","step":"dell/070-host-reset"`} {
+	for name, at := range map[string]string{"flash": `"phase":"wait","step":"dell/030-firmware-bios"`,
+		"reset": `"phase":"wait","step":"dell/070-host-reset"`} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFloor(t, twoNodes, sim.Options{Speed: hurry / 3})
@@ -151,15 +157,17 @@ func (f *floor) once() {
 var (
 	killSeed = flag.Uint64("kill.seed", 1, "seed of the moments at which the program is killed")
 	kills    = flag.Int("kill.times", 12, "how often the program is killed")
-	killWith = flag.String("kill.faults", "", "faults that are played meanwhile: then flashes and resets are not counted")
+	killWith = flag.String("kill.faults", "", "faults that are played meanwhile: then flashes and resets are not "+
+		"counted")
 )
 
 // killText is twoNodes and a tray that needs an aux cycle.
-var killText = twoNodes + nodeText("gb200", "gb200_compute_tray", 27, "  bios {\n    profile = hw.server.gb200_compute_tray.bios.training\n  }\n") +
+var killText = twoNodes + nodeText("gb200", "gb200_compute_tray", 27, "  bios {\n    profile = "+
+	"hw.server.gb200_compute_tray.bios.training\n  }\n") +
 	firmwareText("gb200", "gb200_compute_tray")
 
-// TestKilled: a program that is killed again and again at any moment, each time followed by the same command, ends in the same
-// rack as one that was left alone, with no flash and no reset more.
+// TestKilled: a program that is killed again and again at any moment, each time followed by the same command, ends in
+// the same rack as one that was left alone, with no flash and no reset more.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	calm := newFloor(t, killText, sim.Options{Seed: *killSeed})
@@ -185,7 +193,8 @@ func TestKilled(t *testing.T) {
 			if *killWith != "" && code == 3 {
 				break
 			}
-			t.Fatalf("exit code %d after %d kills (seed %d)\n%s%s", code, killed, *killSeed, last(p.out.String()), p.err.String())
+			t.Fatalf("exit code %d after %d kills (seed %d)\n%s%s", code, killed, *killSeed, last(p.out.String()),
+				p.err.String())
 		}
 		for _, node := range f.rack.Nodes() {
 			if l := f.rack.BMC(node).Ledger(); len(l.Violations) > 0 {
@@ -196,19 +205,24 @@ func TestKilled(t *testing.T) {
 	t.Logf("killed %d times (seed %d)", killed, *killSeed)
 	f.run(0, "apply", "--auto-approve", "--json")
 	f.run(0, "verify")
-	if left, err := filepath.Glob(filepath.Join(f.dir, engine.StateDir, "sessions", "*.json")); err != nil || len(left) > 0 {
+	if left, err := filepath.Glob(filepath.Join(f.dir, engine.StateDir, "sessions", "*.json")); err != nil ||
+		len(left) > 0 {
 		t.Errorf("sessions written down and not closed (seed %d): %q, %v", *killSeed, left, err)
 	}
 	for _, node := range f.rack.Nodes() {
 		l, want := f.rack.BMC(node).Ledger(), calm.rack.BMC(node).Ledger()
-		if d := cmp.Diff(want.Flashes, l.Flashes) + cmp.Diff(want.Resets, l.Resets); *killWith == "" && (d != "" || l.VolumesCreated != want.VolumesCreated) {
+		if d := cmp.Diff(want.Flashes, l.Flashes) + cmp.Diff(want.Resets, l.Resets); *killWith == "" && (d != "" ||
+			l.VolumesCreated != want.VolumesCreated) {
 			f.tellJournal(node)
-			t.Errorf("%s (seed %d): %d volumes created; flashes and resets (-undisturbed +killed):\n%s", node, *killSeed, l.VolumesCreated, d)
+			t.Errorf("%s (seed %d): %d volumes created; flashes and resets (-undisturbed +killed):\n%s", node,
+				*killSeed, l.VolumesCreated, d)
 		}
-		// A session that the BMC had opened and the program had not written down when it was killed is known to nobody: the BMC
-		// drops it when it has been idle. That moment is short; every other session has to be closed by a later run.
+		// A session that the BMC had opened and the program had not written down when it was killed is known to nobody:
+		// the BMC drops it when it has been idle. That moment is short; every other session has to be closed by a later
+		// run.
 		if len(l.Violations) > 0 || l.SessionsOpen > killed/4 {
-			t.Errorf("%s (seed %d): %d sessions open after %d kills, violations %v", node, *killSeed, l.SessionsOpen, killed, l.Violations)
+			t.Errorf("%s (seed %d): %d sessions open after %d kills, violations %v", node, *killSeed, l.SessionsOpen,
+				killed, l.Violations)
 		}
 		if d := cmp.Diff(end(calm.rack.BMC(node).Truth()), end(f.rack.BMC(node).Truth())); d != "" {
 			t.Errorf("%s (seed %d): another rack (-undisturbed +killed):\n%s", node, *killSeed, d)
@@ -227,8 +241,8 @@ func (f *floor) tellJournal(node string) {
 	}
 }
 
-// TestInterruptBefore: Ctrl-C while BMCs are read, or while the question waits for its answer, ends the program at once, with no
-// session left and nothing changed.
+// TestInterruptBefore: Ctrl-C while BMCs are read, or while the question waits for its answer, ends the program at
+// once, with no session left and nothing changed.
 func TestInterruptBefore(t *testing.T) {
 	t.Parallel()
 	f := newFloor(t, quickNodes, sim.Options{Latency: 200 * time.Millisecond * hurry})

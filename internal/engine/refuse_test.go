@@ -26,8 +26,8 @@ func (d *desk) writes() int {
 	return n
 }
 
-// TestFullDisk: the disk is full at the n-th write or sync of the journal. From then on nothing is written to any BMC; it is
-// told in clear words; with room again the same command does the rest, and nothing twice.
+// TestFullDisk: the disk is full at the n-th write or sync of the journal. From then on nothing is written to any BMC;
+// it is told in clear words; with room again the same command does the rest, and nothing twice.
 func TestFullDisk(t *testing.T) {
 	whole := 0 // calls of an undisturbed run
 	synctest.Test(t, func(t *testing.T) {
@@ -93,9 +93,9 @@ func TestFullDiskBefore(t *testing.T) {
 	})
 }
 
-// TestSecondOperator: two at once on one rack. Who is late is told who holds it, and changes nothing, whether he goes on with
-// the run that he finds or plans anew. A lease that is broken stops its holder before the next change, and why it was broken is in
-// the journal of whoever comes next.
+// TestSecondOperator: two at once on one rack. Who is late is told who holds it, and changes nothing, whether he goes
+// on with the run that he finds or plans anew. A lease that is broken stops its holder before the next change, and why
+// it was broken is in the journal of whoever comes next.
 func TestSecondOperator(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, threeNodes, sim.Options{})
@@ -115,8 +115,14 @@ func TestSecondOperator(t *testing.T) {
 				t.Fatal(pending, err)
 			}
 			for name, try := range map[string]func() (engine.Applied, error){
-				"resume": func() (engine.Applied, error) { return ben.Resume(t.Context(), *pending, engine.ApplyOptions{}) },
-				"anew":   func() (engine.Applied, error) { return ben.Apply(t.Context(), p, engine.ApplyOptions{Before: &o}) },
+				"resume": func() (engine.Applied, error) {
+					return ben.Resume(t.Context(), *pending,
+						engine.ApplyOptions{})
+				},
+				"anew": func() (engine.Applied, error) {
+					return ben.Apply(t.Context(), p,
+						engine.ApplyOptions{Before: &o})
+				},
 			} {
 				_, err := try()
 				var locked *apply.LockedError
@@ -124,7 +130,8 @@ func TestSecondOperator(t *testing.T) {
 					t.Errorf("%s: %v", name, err)
 				}
 				who := apply.ThisProcess("anna")
-				if miss := lacks(err.Error(), "anna", who.Host, "since 2"); len(miss) > 0 || !strings.Contains(step.AdviceOf(err), "metalwright unlock node/dell") {
+				if miss := lacks(err.Error(), "anna", who.Host, "since 2"); len(miss) > 0 ||
+					!strings.Contains(step.AdviceOf(err), "metalwright unlock node/dell") {
 					t.Errorf("%s: %v; %s", name, err, step.AdviceOf(err))
 				}
 			}
@@ -158,12 +165,13 @@ func TestSecondOperator(t *testing.T) {
 	})
 }
 
-// TestDestroy: by default nothing is undone. A volume is deleted where the blueprint asks for it and somebody has consented to
-// the loss of its data, and settings go back where it asks for that.
+// TestDestroy: by default nothing is undone. A volume is deleted where the blueprint asks for it and somebody has
+// consented to the loss of its data, and settings go back where it asks for that.
 func TestDestroy(t *testing.T) {
 	const (
 		deletes = "      on_destroy = \"delete\"\n"
-		consent = "  consent {\n    data_loss = true\n    owner     = \"anna\"\n    reason    = \"the rack is given back\"\n  }\n"
+		consent = "  consent {\n    data_loss = true\n    owner     = \"anna\"\n    reason    = \"the rack is given " +
+			"back\"\n  }\n"
 	)
 	for _, c := range []struct {
 		name, body      string
@@ -191,15 +199,19 @@ func TestDestroy(t *testing.T) {
 					t.Errorf("%+v", p.Report.Blocked)
 				}
 				if !p.Empty() {
-					if got, err = w.Destroy(t.Context(), p, engine.ApplyOptions{Before: &o}); err != nil || !got.Settled {
+					if got, err = w.Destroy(t.Context(), p, engine.ApplyOptions{Before: &o}); err != nil ||
+						!got.Settled {
 						t.Errorf("%v %s", err, told(got))
 					}
 				}
 				l, truth := d.rack.BMC("dell").Ledger(), d.rack.BMC("dell").Truth()
-				if l.VolumesDeleted != c.deleted || len(truth.Volumes) != 1-c.deleted || l.Boots-up.Boots != c.reboot || p.Empty() && d.writes() != writes {
-					t.Errorf("%d volumes deleted, %d left, %d boots, %d writes", l.VolumesDeleted, len(truth.Volumes), l.Boots-up.Boots, d.writes()-writes)
+				if l.VolumesDeleted != c.deleted || len(truth.Volumes) != 1-c.deleted ||
+					l.Boots-up.Boots != c.reboot || p.Empty() && d.writes() != writes {
+					t.Errorf("%d volumes deleted, %d left, %d boots, %d writes", l.VolumesDeleted, len(truth.Volumes),
+						l.Boots-up.Boots, d.writes()-writes)
 				}
-				if want := map[bool]string{false: "Enabled", true: "Disabled"}[c.reboot > 0]; truth.BIOS["SriovGlobalEnable"] != want {
+				if want := map[bool]string{false: "Enabled",
+					true: "Disabled"}[c.reboot > 0]; truth.BIOS["SriovGlobalEnable"] != want {
 					t.Errorf("SriovGlobalEnable is %v, want %s", truth.BIOS["SriovGlobalEnable"], want)
 				}
 				d.quiet()

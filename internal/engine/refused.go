@@ -13,16 +13,16 @@ import (
 	"github.com/metalwright/metalwright/internal/step"
 )
 
-// refusedFor is how long a credential that a BMC has refused twice is not tried again by a later command either: BMCs count
-// failures over minutes to an hour, and the strictest lock the account at the third (redfish.md §4).
+// refusedFor is how long a credential that a BMC has refused twice is not tried again by a later command either: BMCs
+// count failures over minutes to an hour, and the strictest lock the account at the third (redfish.md §4).
 const refusedFor = 30 * time.Minute
 
 // refusal is what is kept of a refused login, beyond the process.
 type refusal struct {
 	At   time.Time `json:"at"`
 	Salt string    `json:"salt"`
-	// Tag is two bytes of a salted hash of user and password: enough to see that it is still the same credential, and too
-	// little to find the password by.
+	// Tag is two bytes of a salted hash of user and password: enough to see that it is still the same credential, and
+	// too little to find the password by.
 	Tag string `json:"tag"`
 }
 
@@ -55,9 +55,11 @@ func (r *refusals) check(node, user, pass string) error {
 	if now := time.Now(); now.After(again) || now.Before(old.At) {
 		return nil
 	}
-	return step.Fail(step.Auth, fmt.Errorf("this user name and password were refused twice at %s; they are not tried a third time before %s",
+	return step.Fail(step.Auth, fmt.Errorf("this user name and password were refused twice at %s; they are not "+
+		"tried a third time before %s",
 		old.At.Local().Format(time.DateTime), again.Local().Format(time.TimeOnly)),
-		"Check the user name and the password reference. The account is not locked by a third try. If the BMC's account was put right "+
+		"Check the user name and the password reference. The account is not locked by a third try. If the BMC's "+
+			"account was put right "+
 			"meanwhile, remove "+r.path(node)+".")
 }
 

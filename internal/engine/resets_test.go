@@ -18,8 +18,9 @@ func resets(l sim.Ledger) (host, bmc int) {
 	return l.Resets["host_reset"] + l.Resets["host_power_cycle"] + l.Resets["aux_cycle"], l.Resets["bmc_reset"]
 }
 
-// TestFewestResets: settings, BIOS firmware, a volume and NIC firmware cost one reset of the host; BMC firmware adds one of the
-// BMC. A naive tool, that acts through the same driver and resets after each change, needs as many as the plan tells.
+// TestFewestResets: settings, BIOS firmware, a volume and NIC firmware cost one reset of the host; BMC firmware adds
+// one of the BMC. A naive tool, that acts through the same driver and resets after each change, needs as many as the
+// plan tells.
 func TestFewestResets(t *testing.T) {
 	for _, withBMC := range []bool{false, true} {
 		name, bmcResets := "without BMC firmware", 0
@@ -46,7 +47,8 @@ func TestFewestResets(t *testing.T) {
 					l := clever.rack.BMC(n.Name).Ledger()
 					host, bmc := resets(l)
 					if host != 1 || bmc != bmcResets || l.Boots != 1 || kinds["firmwarebmc"] != bmcResets {
-						t.Errorf("%s: %d host resets, %d boots, %d BMC resets: %v", n.Name, host, l.Boots, bmc, l.Resets)
+						t.Errorf("%s: %d host resets, %d boots, %d BMC resets: %v", n.Name, host, l.Boots, bmc,
+							l.Resets)
 					}
 					if h, b := planned(n); h != host || b != bmc {
 						t.Errorf("%s: planned were %v, made were %v", n.Name, n.Resets, l.Resets)
@@ -92,8 +94,9 @@ func (d *desk) oneByOne(ctx context.Context) {
 			if s.Kind == step.Reset {
 				continue
 			}
-			one := plan.Plan{Format: p.Format, Design: p.Design, Observation: p.Observation, Nodes: []plan.NodePlan{{Address: n.Address, Name: n.Name,
-				Steps: withReset(s)}}}
+			one := plan.Plan{Format: p.Format, Design: p.Design, Observation: p.Observation,
+				Nodes: []plan.NodePlan{{Address: n.Address, Name: n.Name,
+					Steps: withReset(s)}}}
 			one.Digest = one.ComputeDigest()
 			got, err := w.Apply(ctx, one, engine.ApplyOptions{Before: &rack.Observation{}})
 			if err != nil || got.Result.Count(apply.Done) != 1 {
@@ -113,7 +116,8 @@ func withReset(s step.Step) []step.Step {
 	if s.Activation <= step.None {
 		return []step.Step{s}
 	}
-	return []step.Step{s, {ID: s.ID + "-reset", Address: s.Address, Node: s.Node, Kind: step.Reset, Activation: s.Activation, Args: step.Args{System: s.Args.System},
+	return []step.Step{s, {ID: s.ID + "-reset", Address: s.Address, Node: s.Node, Kind: step.Reset,
+		Activation: s.Activation, Args: step.Args{System: s.Args.System},
 		After: []step.ID{s.ID}, Activates: []step.ID{s.ID}, Why: "naive"}}
 }
 
@@ -124,6 +128,7 @@ func sameEnd(a, b sim.Truth) bool {
 
 // end is what of a truth has to be the same, however it came about.
 func end(t sim.Truth) map[string]any {
-	return map[string]any{"power": t.Power, "bios": t.BIOS, "pending": len(t.Pending), "order": t.BootOrder, "once": t.BootOnce, "volumes": t.Volumes,
+	return map[string]any{"power": t.Power, "bios": t.BIOS, "pending": len(t.Pending), "order": t.BootOrder,
+		"once": t.BootOnce, "volumes": t.Volumes,
 		"firmware": t.Firmware, "staged": len(t.Staged), "bricked": t.Bricked, "media": t.Media}
 }

@@ -10,9 +10,9 @@ import (
 	"github.com/metalwright/metalwright/internal/apply"
 )
 
-// sessionFiles keeps the URIs of open sessions, one file a process and BMC, so that a later run deletes what a killed one left
-// open (quirks R1, R67). A URI is no secret: the token is not in it. What cannot be written is left out: it is a courtesy to the
-// BMC, and the next login works without it.
+// sessionFiles keeps the URIs of open sessions, one file a process and BMC, so that a later run deletes what a killed
+// one left open (quirks R1, R67). A URI is no secret: the token is not in it. What cannot be written is left out: it is
+// a courtesy to the BMC, and the next login works without it.
 type sessionFiles struct {
 	dir string
 	who apply.Holder

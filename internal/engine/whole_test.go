@@ -27,7 +27,8 @@ type trouble struct {
 
 // lasting is a fault that does not end by itself.
 func lasting(id, what string, why ...string) trouble {
-	return trouble{name: id, begin: func(d *desk) { d.faults("lenovo", id+"!") }, end: func(d *desk) { d.faults("lenovo") }, why: why, what: what,
+	return trouble{name: id, begin: func(d *desk) { d.faults("lenovo", id+"!") },
+		end: func(d *desk) { d.faults("lenovo") }, why: why, what: what,
 		cuts: id == "bmc-gone" || id == "http503" || id == "nulls"}
 }
 
@@ -35,7 +36,8 @@ func lasting(id, what string, why ...string) trouble {
 func pin(name string, wrong func(*desk) string, why string) trouble {
 	right := func(d *desk) string { return d.rack.Bindings()[1].PinSHA256 }
 	return trouble{name: name, begin: func(d *desk) { d.binding("lenovo").PinSHA256 = wrong(d) },
-		end: func(d *desk) { d.binding("lenovo").PinSHA256 = right(d) }, why: []string{"certificate", why}, what: "bind it"}
+		end: func(d *desk) { d.binding("lenovo").PinSHA256 = right(d) }, why: []string{"certificate", why},
+		what: "bind it"}
 }
 
 func troubles() []trouble {
@@ -49,8 +51,10 @@ func troubles() []trouble {
 		lasting("nulls", "try again in a few minutes", "no system"),
 		full,
 		{name: "wrong password", begin: func(d *desk) { d.password["lenovo"] = "not the password" },
-			end: func(d *desk) { delete(d.password, "lenovo") }, why: []string{"auth"}, what: "Check the user name and the password", logins: 2},
-		{name: "no password", begin: func(d *desk) { d.password["lenovo"] = absent }, end: func(d *desk) { delete(d.password, "lenovo") },
+			end: func(d *desk) { delete(d.password, "lenovo") }, why: []string{"auth"},
+			what: "Check the user name and the password", logins: 2},
+		{name: "no password", begin: func(d *desk) { d.password["lenovo"] = absent },
+			end: func(d *desk) { delete(d.password, "lenovo") },
 			why: []string{"auth", "METALWRIGHT_SIM_LENOVO", "not set"}, what: "Set it in the environment"},
 		pin("unknown certificate", func(*desk) string { return "" }, "not known"),
 		pin("changed certificate", func(d *desk) string { return d.rack.Bindings()[0].PinSHA256 }, "has changed"),
@@ -62,8 +66,8 @@ func lacks(s string, texts ...string) []string {
 	return slices.DeleteFunc(texts, func(t string) bool { return strings.Contains(s, t) })
 }
 
-// TestTroubleFromTheStart: a node whose BMC gives no sense is told with what, why and what to do, and is not touched; the others
-// are read, planned and done; when the trouble has ended, the same command does the rest.
+// TestTroubleFromTheStart: a node whose BMC gives no sense is told with what, why and what to do, and is not touched;
+// the others are read, planned and done; when the trouble has ended, the same command does the rest.
 func TestTroubleFromTheStart(t *testing.T) {
 	for _, c := range troubles() {
 		t.Run(c.name, func(t *testing.T) {
@@ -140,7 +144,8 @@ func (d *desk) planned(p plan.Plan, c trouble) {
 		d.t.Fatalf("%+v", r)
 	}
 	n := r.Unreadable[0]
-	if miss := lacks(n.Detail, append(slices.Clone(c.why), c.what)...); n.Node != "lenovo" || n.Origin.IsZero() || len(miss) > 0 {
+	if miss := lacks(n.Detail, append(slices.Clone(c.why), c.what)...); n.Node != "lenovo" || n.Origin.IsZero() ||
+		len(miss) > 0 {
 		d.t.Errorf("the plan does not tell %q: %+v", miss, n)
 	}
 	if strings.Contains(n.Detail, "..") {
@@ -148,17 +153,27 @@ func (d *desk) planned(p plan.Plan, c trouble) {
 	}
 }
 
-// TestTroubleOnTheWay: what goes wrong with a node after it was planned, before it is begun or in the middle of its reset, is
-// its failure alone; the same command does the rest afterwards, and nothing is done twice.
+// TestTroubleOnTheWay: what goes wrong with a node after it was planned, before it is begun or in the middle of its
+// reset, is its failure alone; the same command does the rest afterwards, and nothing is done twice.
 func TestTroubleOnTheWay(t *testing.T) {
 	for _, c := range troubles() {
 		if !c.works {
-			t.Run("before/"+c.name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { onTheWay(t, c, "", 0) }) })
+			t.Run("before/"+c.name, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					onTheWay(t, c, "",
+						0)
+				})
+			})
 		}
 		if !c.cuts { // what a session under way does not notice
 			continue
 		}
-		t.Run("reset/"+c.name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { onTheWay(t, c, step.Reset, 1) }) })
+		t.Run("reset/"+c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				onTheWay(t, c, step.Reset,
+					1)
+			})
+		})
 	}
 }
 
@@ -180,7 +195,8 @@ func onTheWay(t *testing.T, c trouble, at step.Kind, boots int) {
 		t.Errorf("the others: %v\n%s", err, told(got))
 	}
 	n := got.Result.Nodes[1]
-	if n.Node != "lenovo" || n.Word != apply.Failed && n.Word != apply.Blocked || n.Step == "" || n.Text == "" || n.Advice == "" || n.Origin.IsZero() {
+	if n.Node != "lenovo" || n.Word != apply.Failed && n.Word != apply.Blocked || n.Step == "" || n.Text == "" ||
+		n.Advice == "" || n.Origin.IsZero() {
 		t.Errorf("%+v", n)
 	}
 	if l := d.rack.BMC("lenovo").Ledger(); l.Boots != boots || l.FailedLogins != c.logins {
@@ -196,7 +212,8 @@ func onTheWay(t *testing.T, c trouble, at step.Kind, boots int) {
 	}
 }
 
-// TestTroubleOfTheCanary: when the first of its kind fails no other is begun; afterwards the same command does all of it.
+// TestTroubleOfTheCanary: when the first of its kind fails no other is begun; afterwards the same command does all of
+// it.
 func TestTroubleOfTheCanary(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, threeNodes, sim.Options{})
@@ -204,7 +221,8 @@ func TestTroubleOfTheCanary(t *testing.T) {
 		p, o := w.Plan(t.Context(), engine.SurveyOptions{})
 		d.faults("dell", "bmc-gone!")
 		got, err := w.Apply(t.Context(), p, engine.ApplyOptions{Before: &o})
-		if err != nil || words(got)["dell"] != apply.Failed || got.Result.Count(apply.Done) > 0 || !strings.Contains(got.Result.Stopped, "canary") {
+		if err != nil || words(got)["dell"] != apply.Failed || got.Result.Count(apply.Done) > 0 ||
+			!strings.Contains(got.Result.Stopped, "canary") {
 			t.Errorf("%v\n%s", err, told(got))
 		}
 		d.faults("dell")
@@ -213,8 +231,8 @@ func TestTroubleOfTheCanary(t *testing.T) {
 	})
 }
 
-// TestTroubleAndStop: of a run that was stopped after a node had failed, the same command first ends what was left part-way,
-// and does the rest with a new plan.
+// TestTroubleAndStop: of a run that was stopped after a node had failed, the same command first ends what was left
+// part-way, and does the rest with a new plan.
 func TestTroubleAndStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, threeNodes, sim.Options{})
@@ -232,7 +250,8 @@ func TestTroubleAndStop(t *testing.T) {
 				close(stop)
 			}
 		}})
-		if err != nil || words(got)["smc"] != apply.Failed || words(got)["lenovo"] != apply.Blocked || !got.Result.Resumable {
+		if err != nil || words(got)["smc"] != apply.Failed || words(got)["lenovo"] != apply.Blocked ||
+			!got.Result.Resumable {
 			t.Fatalf("%v\n%s", err, told(got))
 		}
 		got, err = d.apply(t.Context(), engine.ApplyOptions{})
