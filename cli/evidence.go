@@ -94,6 +94,7 @@ computes plan and residency result of the packed facts anew. It needs no network
 			if a.json {
 				return a.printJSON(map[string]any{"format": 1, "verified": true, "report": rep})
 			}
+			a.printf("made by %s\n", rep.Predicate.Tool)
 			for _, c := range rep.Checks {
 				mark := "✓"
 				if !c.Assessed {

@@ -117,7 +117,7 @@ func (a *app) publishSim(ctx context.Context, w *engine.Workspace, r *sim.Rack, 
 	}
 	srv := &http.Server{Handler: r.AdminHandler(), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = srv.Serve(l) }()
-	err = engine.WriteSimulated(state, engine.Simulated{PID: os.Getpid(), Admin: "http://" + l.Addr().String(), Speed: speed, Seed: seed})
+	err = engine.WriteSimulated(state, engine.Simulated{PID: os.Getpid(), Admin: "http://" + l.Addr().String(), Speed: speed, Seed: seed, Pins: engine.PinsOf(bindings)})
 	if err != nil {
 		return nil, errors.Join(err, srv.Close())
 	}

@@ -153,7 +153,8 @@ func newLab(t *testing.T, name string, speed float64) *lab {
 			t.Error(err)
 		}
 	})
-	err = engine.WriteSimulated(filepath.Join(l.dir, engine.StateDir), engine.Simulated{PID: os.Getpid(), Speed: speed, Seed: l.seed})
+	err = engine.WriteSimulated(filepath.Join(l.dir, engine.StateDir), engine.Simulated{PID: os.Getpid(), Speed: speed, Seed: l.seed,
+		Pins: engine.PinsOf(l.bindings)})
 	if err != nil {
 		t.Fatal(err)
 	}

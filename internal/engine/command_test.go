@@ -99,7 +99,7 @@ func newFloor(t *testing.T, text string, o sim.Options) *floor {
 	f.bind()
 	admin := httptest.NewServer(r.AdminHandler())
 	t.Cleanup(admin.Close)
-	if err := engine.WriteSimulated(filepath.Join(f.dir, engine.StateDir), engine.Simulated{PID: os.Getpid(),
+	if err := engine.WriteSimulated(filepath.Join(f.dir, engine.StateDir), engine.Simulated{Pins: engine.PinsOf(f.bindings), PID: os.Getpid(),
 		Admin: admin.URL, Speed: o.Speed, Seed: o.Seed}); err != nil {
 		t.Fatal(err)
 	}

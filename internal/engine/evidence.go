@@ -32,6 +32,9 @@ type Collected struct {
 // Collect reads the rack again and signs a pack over design, plan, journals, observations and the residency result. It refuses
 // when a new plan is not empty: evidence is for a rack that is as designed.
 func (w *Workspace) Collect(ctx context.Context, tool string, progress func(done, total int)) (Collected, error) {
+	if w.sim != nil { // a pack must not pass for one of real machines
+		tool += ", simulated rack"
+	}
 	replan, after := w.Plan(ctx, SurveyOptions{Progress: progress})
 	if err := ctx.Err(); err != nil {
 		return Collected{}, err

@@ -73,7 +73,7 @@ func TestNoGoroutineStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.dial = nil
-	if err := engine.WriteSimulated(filepath.Join(d.dir, engine.StateDir), engine.Simulated{Speed: hurry}); err != nil {
+	if err := engine.WriteSimulated(filepath.Join(d.dir, engine.StateDir), engine.Simulated{Speed: hurry, Pins: engine.PinsOf(d.bindings)}); err != nil {
 		t.Fatal(err)
 	}
 	fetches := 0

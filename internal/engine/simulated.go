@@ -3,6 +3,7 @@ package engine
 import (
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/metalwright/metalwright/internal/plan"
@@ -20,13 +21,24 @@ type Simulated struct {
 	Admin string  `json:"admin"` // URL of the ledger
 	Speed float64 `json:"speed"` // by how much its minutes are shorter
 	Seed  uint64  `json:"seed"`
+	// Pins are of the certificates that the simulated BMCs show.
+	Pins []string `json:"pins"`
+}
+
+// PinsOf lists the certificate pins of bindings.
+func PinsOf(bindings []rack.Binding) []string {
+	var out []string
+	for _, b := range bindings {
+		out = append(out, b.PinSHA256)
+	}
+	return out
 }
 
 // WriteSimulated records a running simulator for the workspace whose state folder is dir.
 func WriteSimulated(dir string, s Simulated) error { return writeJSON(dir+"/"+simFile, s) }
 
-// readSimulated believes the record only when every binding is on this machine, so that a stale one never shortens the waits of
-// real hardware.
+// readSimulated believes the record only when every binding is on this machine and pinned to a certificate of the simulator: a
+// record that a killed simulator left behind must not shorten the waits of real hardware, be it reached through a tunnel.
 func readSimulated(path string, bindings map[string]rack.Binding) *Simulated {
 	var s Simulated
 	if err := readJSON(path, &s); err != nil || s.Speed <= 0 || len(bindings) == 0 {
@@ -38,6 +50,9 @@ func readSimulated(path string, bindings map[string]rack.Binding) *Simulated {
 			return nil
 		}
 		if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
+			return nil
+		}
+		if !slices.Contains(s.Pins, b.PinSHA256) {
 			return nil
 		}
 	}
