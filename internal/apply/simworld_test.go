@@ -82,7 +82,7 @@ func planOf(d rack.Design, r *sim.Rack) (plan.Plan, error) {
 		if err != nil {
 			return plan.Plan{}, err
 		}
-		dev, gaps, err := drv.Survey(context.Background(), inventory.Options{Registries: true})
+		dev, gaps, err := drv.Survey(context.Background(), inventory.Options{Facets: []rack.Facet{rack.FacetRegistry}})
 		if err = errors.Join(err, drv.Close(context.Background())); err != nil {
 			return plan.Plan{}, fmt.Errorf("survey %s: %w", n.Name, err)
 		}

@@ -72,7 +72,7 @@ func factory(t *testing.T, d rack.Design) rack.Observation {
 		if err != nil {
 			t.Fatal(err)
 		}
-		dev, gaps, err := inventory.Read(t.Context(), client, inventory.Options{Registries: true})
+		dev, gaps, err := inventory.Read(t.Context(), client, inventory.Options{Facets: []rack.Facet{rack.FacetRegistry}})
 		if err != nil || len(gaps) > 0 {
 			t.Fatalf("read %s: %v, gaps %v", b.Node, err, gaps)
 		}

@@ -14,9 +14,9 @@ import (
 
 // SurveyOptions narrow a survey.
 type SurveyOptions struct {
-	Only       []string              // node names; empty = all
-	Progress   func(done, total int) // nil = none
-	Registries bool                  // decode BIOS registries too, where the Design has a say about the BIOS
+	Only     []string              // node names; empty = all
+	Progress func(done, total int) // nil = none
+	Deep     bool                  // read too what planning the Design needs beyond a survey
 }
 
 // Survey reads every node of the Design, and says as a gap what could not be read. It changes nothing.
@@ -27,7 +27,7 @@ func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observat
 			continue
 		}
 		targets = append(targets, survey.Target{Address: string(n.Address), Node: n.Name, Endpoint: w.Bindings[n.Name].URL,
-			Open: func(ctx context.Context) (survey.Reader, error) { return w.reader(ctx, n, opt.Registries) }})
+			Open: func(ctx context.Context) (survey.Reader, error) { return w.reader(ctx, n, opt.Deep) }})
 	}
 	return survey.Run(ctx, targets, survey.Options{Progress: opt.Progress})
 }
@@ -35,14 +35,14 @@ func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observat
 // Plan surveys and plans. The observation it rests on comes with it. Nodes that could not be read well enough to plan are read
 // once more: a BMC that was busy, or that told nulls while it started, is the usual reason.
 func (w *Workspace) Plan(ctx context.Context, opt SurveyOptions) (plan.Plan, rack.Observation) {
-	opt.Registries = true
+	opt.Deep = true
 	o := w.Survey(ctx, opt)
 	p, _ := plan.Build(w.Design, o, plan.Options{Only: opt.Only, Now: w.opt.Now})
 	again := unreadable(p)
 	if len(again) == 0 || ctx.Err() != nil {
 		return p, o
 	}
-	second := w.Survey(ctx, SurveyOptions{Only: again, Registries: true})
+	second := w.Survey(ctx, SurveyOptions{Only: again, Deep: true})
 	o = merged(o, second, again, w.Design)
 	p, _ = plan.Build(w.Design, o, plan.Options{Only: opt.Only, Now: w.opt.Now})
 	return p, o
@@ -165,7 +165,7 @@ func short(n rack.Node, a rack.Acceptance, o rack.Observation) string {
 
 // PlanDestroy surveys and plans what on_destroy asks for.
 func (w *Workspace) PlanDestroy(ctx context.Context) (plan.Plan, rack.Observation) {
-	o := w.Survey(ctx, SurveyOptions{Registries: true})
+	o := w.Survey(ctx, SurveyOptions{Deep: true})
 	p, _ := plan.Destroy(w.Design, o, plan.Options{Now: w.opt.Now})
 	return p, o
 }

@@ -70,21 +70,25 @@ func closerOf(v any) io.Closer {
 // reader reads one node through its driver, so that a survey and an apply share the session.
 type reader struct {
 	*bmc.Driver
-	registries bool
+	facets []rack.Facet
 }
 
 // Read implements survey.Reader.
 func (r reader) Read(ctx context.Context) (rack.Device, []rack.Gap, error) {
-	return r.Survey(ctx, inventory.Options{Registries: r.registries})
+	return r.Survey(ctx, inventory.Options{Facets: r.facets})
 }
 
 // reader opens the reader of one node.
-func (w *Workspace) reader(ctx context.Context, n rack.Node, registries bool) (survey.Reader, error) {
+func (w *Workspace) reader(ctx context.Context, n rack.Node, deep bool) (survey.Reader, error) {
 	d, err := w.driver(ctx, n.Name)
 	if err != nil {
 		return nil, err
 	}
-	return reader{d, registries && n.BIOS != nil}, nil
+	var facets []rack.Facet
+	if deep {
+		facets = n.Facets()
+	}
+	return reader{d, facets}, nil
 }
 
 func (w *Workspace) endpoint(node string) (bmc.Endpoint, error) {

@@ -32,7 +32,7 @@ func (r *reader) readBIOS(ctx context.Context, link string) *rack.BIOS {
 			}
 		},
 		func() {
-			if r.opt.Registries {
+			if r.wants(rack.FacetRegistry) {
 				b.RegistryDoc = r.readRegistry(ctx, res)
 			}
 		},

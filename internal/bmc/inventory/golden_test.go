@@ -29,17 +29,17 @@ func TestRecorded(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, gaps := readTree(t, tree, inventory.Options{Registries: true})
+			d, gaps := readTree(t, tree, inventory.Options{Facets: []rack.Facet{rack.FacetRegistry}})
 			if d.Stats.SessionsOpened != 1 || d.Stats.SessionsClosed != 1 || d.Stats.Connections > 4 {
 				t.Errorf("it cost %+v: want one session, closed, and at most 4 connections", d.Stats)
 			}
 			golden(t, treeName(name), summary(d, gaps))
-			again, gapsAgain := readTree(t, tree, inventory.Options{Registries: true})
+			again, gapsAgain := readTree(t, tree, inventory.Options{Facets: []rack.Facet{rack.FacetRegistry}})
 			d.Stats, again.Stats = rack.Stats{}, rack.Stats{}
 			if a, b := asJSON(t, d, gaps), asJSON(t, again, gapsAgain); !bytes.Equal(a, b) {
 				t.Errorf("a second run differs (-first +second):\n%s", cmp.Diff(string(a), string(b)))
 			}
-			plain, plainGaps, err := inventory.Read(t.Context(), memoryOf(tree), inventory.Options{Registries: true})
+			plain, plainGaps, err := inventory.Read(t.Context(), memoryOf(tree), inventory.Options{Facets: []rack.Facet{rack.FacetRegistry}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,9 +183,9 @@ func TestOther(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			d, gaps := readTree(t, tree, inventory.Options{Registries: true})
+			d, gaps := readTree(t, tree, inventory.Options{Facets: []rack.Facet{rack.FacetRegistry}})
 			t.Logf("%d requests\n%s", d.Stats.Requests, summary(d, gaps))
-			plain, plainGaps, err := inventory.Read(t.Context(), memoryOf(tree), inventory.Options{Registries: true})
+			plain, plainGaps, err := inventory.Read(t.Context(), memoryOf(tree), inventory.Options{Facets: []rack.Facet{rack.FacetRegistry}})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -43,8 +43,8 @@ type Adopter interface {
 
 // Options says what is read. The zero value is a survey.
 type Options struct {
-	System     string // id or path of the host system, when a BMC has several hosts
-	Registries bool   // decode the BIOS attribute registry too: about 1 MB a node
+	System     string       // id or path of the host system, when a BMC has several hosts
+	Facets     []rack.Facet // what is read beyond a survey
 	OnProgress func(done string)
 }
 
@@ -106,6 +106,8 @@ type reader struct {
 	equipmentLeaks []rack.LeakDetector
 	equipmentPower []rack.PowerUnit
 }
+
+func (r *reader) wants(f rack.Facet) bool { return slices.Contains(r.opt.Facets, f) }
 
 // device reads side by side what does not depend on each other; the client bounds what is on the wire.
 func (r *reader) device(ctx context.Context) rack.Device {

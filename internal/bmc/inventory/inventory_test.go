@@ -352,7 +352,7 @@ func TestRegistry(t *testing.T) {
 		  {"AttributeName":"A","Type":"String"},{"AttributeName":"N","Type":"Integer","LowerBound":-1,"UpperBound":18446744073709551615,"MaxLength":"many"},7,{}],
 		  "Dependencies":[{"DependencyFor":"A","Dependency":{"MapFrom":[{"MapFromAttribute":"Gone","MapFromCondition":"EQU","MapFromValue":1}],
 		    "MapToAttribute":"N","MapToProperty":"ReadOnly","MapToValue":true}},{"Dependency":null}]}}`,
-	}), inventory.Options{Registries: true})
+	}), inventory.Options{Facets: []rack.Facet{rack.FacetRegistry}})
 	noGaps(t, gaps)
 	r := d.Systems[0].BIOS.RegistryDoc
 	if r == nil || len(r.Attributes) != 2 || len(r.Dependencies) != 1 || len(r.Warnings) != 3 {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/metalwright/metalwright/internal/bmc/inventory"
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
+	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/sim/recorded"
 )
 
@@ -63,7 +64,7 @@ func TestDamageRecorded(t *testing.T) {
 func damageAll(t *testing.T, tree *recorded.Tree, every int) {
 	t.Helper()
 	m := memoryOf(tree)
-	opt := inventory.Options{Registries: true}
+	opt := inventory.Options{Facets: []rack.Facet{rack.FacetRegistry}}
 	if _, _, err := inventory.Read(t.Context(), m, opt); err != nil {
 		t.Fatal(err)
 	}
@@ -140,8 +141,8 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, uri, text string) {
 		m := memoryOf(service(t, res))
 		m.raw = func(k string) (string, bool) { return text, k == redfish.Key("/redfish/v1"+uri) }
-		a, gapsA, errA := inventory.Read(t.Context(), m, inventory.Options{Registries: true})
-		b, gapsB, errB := inventory.Read(t.Context(), m, inventory.Options{Registries: true})
+		a, gapsA, errA := inventory.Read(t.Context(), m, inventory.Options{Facets: []rack.Facet{rack.FacetRegistry}})
+		b, gapsB, errB := inventory.Read(t.Context(), m, inventory.Options{Facets: []rack.Facet{rack.FacetRegistry}})
 		if (errA == nil) != (errB == nil) {
 			t.Fatalf("%v and %v", errA, errB)
 		}

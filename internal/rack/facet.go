@@ -1,0 +1,19 @@
+package rack
+
+// Facet is something that a survey leaves out, because reading it costs requests, and that a plan needs when the Design has a
+// say about it.
+type Facet string
+
+// The facets.
+const (
+	FacetRegistry Facet = "bios_registry" // the BIOS attribute registry: about 1 MB a node
+)
+
+// Facets lists what planning this node needs beyond a survey.
+func (n Node) Facets() []Facet {
+	var out []Facet
+	if n.BIOS != nil {
+		out = append(out, FacetRegistry)
+	}
+	return out
+}
