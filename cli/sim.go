@@ -171,9 +171,9 @@ func newSimFaults(a *app) *cobra.Command {
 		RunE: func(*cobra.Command, []string) error {
 			if a.json {
 				return a.printJSON(struct {
-					Format int             `json:"format"`
-					Faults []sim.FaultInfo `json:"faults"`
-				}{1, sim.Faults()})
+					Format int         `json:"format"`
+					Faults []faultJSON `json:"faults"`
+				}{1, faultsJSON()})
 			}
 			var rows [][]string
 			for _, f := range sim.Faults() {

@@ -54,6 +54,7 @@ type Quirk struct {
 	Symptom  string
 	Handling string
 	Source   string
+	Shown    []string // the tests that fail without the handling, each as "folder TestName"
 }
 
 // Applies tells whether a BMC has the quirk. A version range applies only when the BMC's version can be read.
