@@ -254,6 +254,31 @@ func TestFirmwareBySimpleUpdate(t *testing.T) {
 	}
 }
 
+// R101: what may be updated is listed, and one entry of the list is a pattern. A target that is not meant is refused before
+// anything is sent.
+func TestSimpleUpdateTargets(t *testing.T) {
+	const rows = "/redfish/v1/UpdateService/FirmwareInventory/"
+	for target, allowed := range map[string]bool{rows + "BMC": true, rows + "bmc/": true, rows + "CPLD_Backplane_12": true,
+		rows + "CPLD_Backplane_x": false, rows + "CPLD_Backplane_1/x": false, rows + "PSU": false, "x" + rows + "CPLD_Backplane_1": false} {
+		f := newFake("Supermicro")
+		row(f, "1.0")
+		f.set(updPath, nil, "MultipartHttpPushUri")
+		f.set(updPath, updPath+"/Simple", "Actions", "#UpdateService.SimpleUpdate", "target")
+		f.set(updPath, "/redfish/v1/info", "Actions", "#UpdateService.SimpleUpdate", "@Redfish.ActionInfo")
+		f.put("/redfish/v1/info", obj{"Parameters": []any{obj{"Name": "Targets", "AllowableValues": []any{rows + "BMC", rows + `CPLD_Backplane_(\d+)`, rows + "(", rows + "["}}}})
+		f.on["POST "+updPath+"/Simple"] = func(obj) (*redfish.Response, error) { return accept(tasks + "/6") }
+		s := firmwareStep()
+		s.Args.Method, s.Args.Targets = "simple_update", []string{target}
+		opt := withImage(picture)
+		opt.ImageURL = func(file string) (string, error) { return "https://mirror/" + file, nil }
+		var j journal
+		err := f.driver(opt).Act(t.Context(), s, j.record)
+		if said := f.said("POST"); (err == nil) != allowed || (len(said) == 1) != allowed || !allowed && step.ClassOf(err) != step.Unsupported {
+			t.Errorf("%s: %v, said %q", target, err, said)
+		}
+	}
+}
+
 // redfish.md §1.4: boards whose updates need the vendor's own interface go there, and nowhere else.
 func TestFirmwareByBoard(t *testing.T) {
 	f := newFake("Supermicro")

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -103,7 +104,7 @@ func (d *Driver) actFirmware(ctx context.Context, a *act) error {
 	if own {
 		return d.installByBoard(ctx, a, board, img, base)
 	}
-	send, err := d.way(a.s, u, t, img)
+	send, err := d.way(ctx, a.s, u, t, img)
 	if err != nil {
 		return err
 	}
@@ -179,7 +180,7 @@ func (d *Driver) image(s step.Step) (redfish.Image, func(), error) {
 
 // way chooses how the image gets to the BMC: the first that exists of multipart, SimpleUpdate and raw push (§5.1, 2),
 // or the one that the baseline names.
-func (d *Driver) way(s step.Step, u service, t traits, img redfish.Image) (func(context.Context) (*redfish.Response, error), error) {
+func (d *Driver) way(ctx context.Context, s step.Step, u service, t traits, img redfish.Image) (func(context.Context) (*redfish.Response, error), error) {
 	method := s.Args.Method
 	if method == "" || method == "auto" {
 		switch {
@@ -198,7 +199,7 @@ func (d *Driver) way(s step.Step, u service, t traits, img redfish.Image) (func(
 			return d.c.rf.Push(ctx, u.multipart, img, params)
 		}, nil
 	case method == "simple_update" && u.simple != nil:
-		return d.simpleUpdate(s, u, t)
+		return d.simpleUpdate(ctx, s, u, t)
 	case method == "http_push" && u.raw != "":
 		return func(ctx context.Context) (*redfish.Response, error) { return d.c.rf.PushRaw(ctx, u.raw, img) }, nil
 	default:
@@ -238,7 +239,7 @@ func names(s step.Step, part string) bool {
 }
 
 // simpleUpdate lets the BMC fetch the image itself, from the in-region mirror.
-func (d *Driver) simpleUpdate(s step.Step, u service, t traits) (func(context.Context) (*redfish.Response, error), error) {
+func (d *Driver) simpleUpdate(ctx context.Context, s step.Step, u service, t traits) (func(context.Context) (*redfish.Response, error), error) {
 	if d.opt.ImageURL == nil {
 		return nil, step.Fail(step.Unsupported, fmt.Errorf("this BMC fetches images itself and no mirror is set"),
 			"Set a mirror that the BMC reaches.")
@@ -249,6 +250,9 @@ func (d *Driver) simpleUpdate(s step.Step, u service, t traits) (func(context.Co
 	}
 	body := map[string]any{"ImageURI": from}
 	if len(s.Args.Targets) > 0 {
+		if err := d.targetsAllowed(ctx, u.simple, s.Args.Targets); err != nil {
+			return nil, err
+		}
 		body["Targets"] = s.Args.Targets
 	}
 	if p, _, ok := strings.Cut(from, "://"); ok && slices.Contains(u.simple.Strs("TransferProtocol@Redfish.AllowableValues"), strings.ToUpper(p)) {
@@ -259,6 +263,28 @@ func (d *Driver) simpleUpdate(s step.Step, u service, t traits) (func(context.Co
 	}
 	target := u.simple.Str("target")
 	return func(ctx context.Context) (*redfish.Response, error) { return d.c.rf.Post(ctx, target, body) }, nil
+}
+
+// targetsAllowed refuses targets that the BMC does not list, where it lists any. An entry may be a pattern: it counts when no
+// entry is the target itself (R101, recorded: CPLD_Backplane_(\d+)).
+func (d *Driver) targetsAllowed(ctx context.Context, action redfish.Object, targets []string) error {
+	allowed, err := d.allowable(ctx, action, "Targets")
+	if err != nil || len(allowed) == 0 {
+		return err
+	}
+	for _, t := range targets {
+		if !slices.ContainsFunc(allowed, func(a string) bool { return samePath(a, t) || samePattern(a, t) }) {
+			return step.Fail(step.Unsupported, fmt.Errorf("this BMC updates %s, not %s", strings.Join(allowed, ", "), t),
+				"Correct the targets in the firmware baseline.")
+		}
+	}
+	return nil
+}
+
+// samePattern tells whether an entry, as a regular expression, is the whole of a text.
+func samePattern(pattern, text string) bool {
+	p, err := regexp.Compile("^(?:" + pattern + ")$")
+	return err == nil && p.MatchString(text)
 }
 
 // afterLostPush looks for what a push without an answer has become: it is never repeated blindly.
