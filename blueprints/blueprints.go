@@ -4,11 +4,11 @@ package blueprints
 
 import "embed"
 
-// FS is the catalog. Its top level is hardware, policies, images, recipes; every other folder is a blueprint that a person
+// FS is the catalog. Its top level is bios, hardware, policies, images, recipes; every other folder is a blueprint that a person
 // can start from.
 //
-//go:embed hardware policies images recipes lab-1rack hgx-h100-4node hgx-b200-air-4rack
+//go:embed bios hardware policies images recipes lab-1rack hgx-h100-4node hgx-b200-air-4rack
 var FS embed.FS
 
 // Reserved are the top-level folders of FS that are no blueprint.
-var Reserved = []string{"hardware", "images", "policies", "recipes"}
+var Reserved = []string{"bios", "hardware", "images", "policies", "recipes"}

@@ -59,6 +59,12 @@ func (r *resolver) catalogValue(root string) cty.Value {
 					"serial": cty.NumberIntVal(int64(p.Serial))}))
 		}
 		v = joined(vals)
+	case "profiles":
+		vals := map[string]cty.Value{}
+		for name, p := range c.BIOSProfiles {
+			vals[name] = catalogEntry("profiles", name, map[string]cty.Value{"summary": cty.StringVal(p.Summary)})
+		}
+		v = cty.ObjectVal(vals)
 	case "images":
 		vals := map[string]map[string]cty.Value{}
 		for key, i := range c.Images {
@@ -191,7 +197,7 @@ func provenanceOf(expr hcl.Expression, at hcl.Range) rack.Provenance {
 		switch t.Traversal.RootName() {
 		case "var":
 			p.Source, p.Detail = "variable", traversalText(t.Traversal)
-		case "local", "hw", "fw", "images", "policies", "recipes":
+		case "local", "hw", "fw", "images", "policies", "profiles", "recipes":
 			p.Detail = traversalText(t.Traversal)
 		}
 	}

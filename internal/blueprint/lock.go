@@ -16,7 +16,7 @@ import (
 const lockFormat = 1
 
 // lockKinds are the things of the catalog that a lock pins.
-var lockKinds = list{"baseline", "blueprint", "hardware", "image", "policy", "recipe"}
+var lockKinds = list{"baseline", "bios_intent", "bios_profile", "blueprint", "hardware", "image", "policy", "recipe"}
 
 // Lock pins what a blueprint takes from the catalog: metalwright.lock.hcl.
 type Lock struct {

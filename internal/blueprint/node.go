@@ -1,7 +1,6 @@
 package blueprint
 
 import (
-	"math/big"
 	"slices"
 	"strings"
 
@@ -92,97 +91,6 @@ func (rd *reader) nodeName(in *instance) string {
 	rd.s.m.r.names[name] = in
 	in.name = name
 	return name
-}
-
-func (rd *reader) bios(hardware string) *rack.BIOSSpec {
-	e := &rack.BIOSSpec{Attributes: map[string]rack.BIOSValue{}, Origin: diag.At(rd.rng)}
-	rd.profile(e, hardware)
-	a, ok := rd.attr["attributes"]
-	if !ok {
-		return e
-	}
-	items, ok := rd.objectItems(a.expr, "attributes")
-	if !ok {
-		return e
-	}
-	for _, it := range items {
-		at := hcl.RangeBetween(it.keyRange, it.expr.Range())
-		one := &reader{s: rd.s, in: rd.in, spec: &blockSpec{}, what: rd.what, path: rd.path + ".attributes", rng: at,
-			attr: map[string]attribute{it.key: {it.expr, it.keyRange, at}}}
-		v, ok := one.get(it.key)
-		if !ok {
-			if v != cty.NilVal && !isPoisoned(v) && v.IsNull() {
-				delete(e.Attributes, it.key) // null takes an attribute of the profile out of management
-				delete(rd.s.m.r.prov, one.path+"."+it.key)
-			}
-			continue
-		}
-		val, ok := biosValue(v)
-		if !ok {
-			one.errorf(it.expr.Range(), "Wrong type", "The attribute %q takes a string, a bool or a whole number.",
-				it.key)
-			continue
-		}
-		one.note(it.key, it.key)
-		e.Attributes[it.key] = rack.BIOSValue{Value: val, Origin: diag.At(at)}
-	}
-	return e
-}
-
-// profile fills in the attributes of a profile: hw.server.X.bios.NAME, or its name alone.
-func (rd *reader) profile(e *rack.BIOSSpec, hardware string) {
-	v, ok := rd.raw("profile")
-	if !ok {
-		return
-	}
-	h := rd.s.m.r.opt.Catalog.Hardware[hardware]
-	root, key := catalogRef(v)
-	owner, name, _ := strings.Cut(key, "#")
-	if s, isText := plainString(v); isText {
-		root, owner, name = "bios", hardware, s
-	}
-	at := rd.at("profile")
-	if root != "bios" {
-		rd.errorf(at, "Wrong reference", "%q is a BIOS profile of the catalog: %s.", "profile", catalogExample["bios"])
-		return
-	}
-	if hardware == "" {
-		return
-	}
-	if owner != hardware {
-		rd.errorf(at, "Profile of other hardware", "The profile belongs to hw.%s; this node is hw.%s, whose "+
-			"attributes differ.", owner, hardware)
-		return
-	}
-	attributes, ok := h.Profiles[name]
-	if !ok {
-		rd.errorf(at, "Unknown BIOS profile", "hw.%s has no profile %q. %s", hardware, name, orKnown(name,
-			sortedKeys(h.Profiles), "It has "))
-		return
-	}
-	e.Profile = name
-	rd.note("profile", "profile")
-	rd.fromCatalog("profile", "hw."+hardware+".bios."+name, h.Digest)
-	for attr, val := range attributes {
-		e.Attributes[attr] = rack.BIOSValue{Value: val, From: "profile " + name, Origin: diag.At(at)}
-		path := rd.path + ".attributes." + attr
-		rd.s.m.r.prov[path] = rack.Provenance{Path: path, Source: "catalog", Origin: diag.At(at),
-			Detail: "hw." + hardware + " profile " + name, Digest: h.Digest}
-	}
-}
-
-// biosValue is a string, a bool or an int64.
-func biosValue(v cty.Value) (any, bool) {
-	switch v.Type() {
-	case cty.String:
-		return v.AsString(), true
-	case cty.Bool:
-		return v.True(), true
-	case cty.Number:
-		n, acc := v.AsBigFloat().Int64()
-		return n, acc == big.Exact
-	}
-	return nil, false
 }
 
 // bootClasses are the values of Redfish's BootSource (DSP0268, ComputerSystem). An order may also name

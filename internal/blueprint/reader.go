@@ -414,7 +414,7 @@ func (rd *reader) catalogKey(name, leaf, root string) (string, cty.Value, bool) 
 
 var catalogExample = map[string]string{"hw": "hw.server.NAME or hw.rack.NAME", "fw": `fw.PLATFORM["VERSION"]`,
 	"images": `images.NAME["VERSION"]`, "recipes": `recipes.NAME["VERSION"]`, "policies": "policies.COUNTRY.PROFILE",
-	"bios": "hw.server.NAME.bios.PROFILE"}
+	"bios": "profiles.NAME or hw.server.NAME.bios.PROFILE"}
 
 // sub opens a nested block that may be given once, as a block or as an object; nil when absent or wrong.
 func (rd *reader) sub(name, leaf string) *reader {

@@ -115,7 +115,7 @@ var nodeSpec = &blockSpec{labels: 1, meta: true, attrs: attrs(list{"hardware"}, 
 	blocks: nested{
 		"at":   place,
 		"bmc":  object(nil, "username", "credential"),
-		"bios": object(nil, "profile", "attributes"),
+		"bios": biosSpec,
 		"boot": object(nil, "mode", "order"),
 		"disks": {blocks: nested{"volume": {labels: 1, freeLabel: true, repeat: true,
 			attrs: attrs(list{"raid"}, "size", "on_destroy"), blocks: nested{
@@ -132,7 +132,7 @@ var referable = list{"acceptance", "fabric", "firmware", "node", "os", "power_sh
 	"switch"}
 
 // catalogRoots are the names under which the catalog is seen.
-var catalogRoots = list{"fw", "hw", "images", "policies", "recipes"}
+var catalogRoots = list{"fw", "hw", "images", "policies", "profiles", "recipes"}
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 

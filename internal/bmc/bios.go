@@ -140,6 +140,12 @@ func (d *Driver) checkBIOS(ctx context.Context, s step.Step, op *step.Op) (step.
 		seen[name] = x.current[name]
 		expect, planned := s.Expect[name]
 		st := x.stance(name, s.Want[name], expect, planned)
+		if _, entered := x.pending[name]; st == asWanted && s.Args.AfterReset && !entered && !d.activated(ctx, s, op) {
+			st = asPlanned // the reset to defaults that waits takes it away
+			if op != nil && op.Sent {
+				st = waiting // asked for on top of it; a settings object of differences does not show what stays as it is
+			}
+		}
 		count[st] = append(count[st], name)
 	}
 	return d.judgeBIOS(ctx, s, op, x, count, seen)
@@ -226,6 +232,9 @@ func (x setup) request(s step.Step) map[string]any {
 	alive := !x.queued || len(x.jobs) > 0
 	for name, want := range s.Want {
 		have := x.current[name]
+		if s.Args.AfterReset {
+			have = nil
+		}
 		if p, ok := x.pending[name]; ok && alive {
 			have = p
 		}

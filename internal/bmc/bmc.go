@@ -110,6 +110,8 @@ func (d *Driver) check(ctx context.Context, s step.Step, op *step.Op) (step.Stat
 		return d.checkPower(ctx, s, op)
 	case step.BIOS:
 		return d.checkBIOS(ctx, s, op)
+	case step.BIOSReset:
+		return d.checkBIOSReset(ctx, s, op)
 	case step.BootOrder:
 		return d.checkBootOrder(ctx, s, op)
 	case step.BootOnce:
@@ -148,6 +150,8 @@ func (d *Driver) act(ctx context.Context, a *act) error {
 		return d.actPower(ctx, a)
 	case step.BIOS:
 		return d.actBIOS(ctx, a)
+	case step.BIOSReset:
+		return d.actBIOSReset(ctx, a)
 	case step.BootOrder:
 		return d.actBootOrder(ctx, a)
 	case step.BootOnce:

@@ -1,4 +1,4 @@
-// Package catalog decodes the embedded catalog into the values that blueprints refer to: hw, fw, policies, images, recipes.
+// Package catalog decodes the embedded catalog into the values that blueprints refer to: hw, fw, policies, profiles, images, recipes.
 //
 // Everything here is data with a source. What nobody knows stays absent, and a number that was not read in a vendor's own
 // document or reported by a device says so (Number.Verified).
@@ -25,9 +25,13 @@ import (
 
 // Catalog is everything that ships. It is read only: callers share it.
 type Catalog struct {
-	Hardware   map[string]rack.Hardware     // by key: server.dell_r750
-	Baselines  map[string]rack.Baseline     // by key: dell_r750/2026.11
-	Policies   map[string]residency.Profile // by key: au.strategic; parents merged in
+	Hardware  map[string]rack.Hardware     // by key: server.dell_r750
+	Baselines map[string]rack.Baseline     // by key: dell_r750/2026.11
+	Policies  map[string]residency.Profile // by key: au.strategic; parents merged in
+
+	BIOSIntents  map[string]rack.BIOSIntentDef // by name: sr_iov
+	BIOSProfiles map[string]rack.BIOSProfile   // by name: training; they fit every platform
+
 	Images     map[string]Image             // by key: ubuntu_24_04_gpu/2026.11
 	Recipes    map[string]Recipe            // by key: rke2_training/1.34
 	Blueprints map[string]map[string][]byte // by name, then by path within the blueprint
@@ -57,6 +61,7 @@ type Recipe struct {
 func Load() (Catalog, error) {
 	c := Catalog{
 		Hardware: map[string]rack.Hardware{}, Policies: map[string]residency.Profile{}, Images: map[string]Image{},
+		BIOSIntents: map[string]rack.BIOSIntentDef{}, BIOSProfiles: map[string]rack.BIOSProfile{},
 		Recipes: map[string]Recipe{}, Blueprints: map[string]map[string][]byte{}, Sources: map[string][]byte{},
 	}
 	base, err := firmware.Baselines()
@@ -80,6 +85,7 @@ func Load() (Catalog, error) {
 	if err != nil {
 		return Catalog{}, fmt.Errorf("load catalog: %w", err)
 	}
+	all = append(all, c.checkProfiles()...)
 	merged, diags := residency.Merge(c.Policies)
 	c.Policies = merged
 	all = append(all, diags...)
@@ -111,6 +117,8 @@ func (c Catalog) add(p string, src []byte) diag.List {
 	name := "catalog/" + p
 	c.Sources[name] = src
 	switch top {
+	case "bios":
+		return c.addBIOS(name, src)
 	case "hardware":
 		entries, diags := DecodeHardware(name, src)
 		for _, h := range entries {

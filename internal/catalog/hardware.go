@@ -20,7 +20,7 @@ var dialects = []string{"idrac", "ilo", "supermicro", "xcc", "ami", "openbmc"}
 // innerBlocks are the blocks of an entry and their labels.
 var innerBlocks = map[string][]string{
 	"identity": nil, "form": nil, "power": nil, "cpu": nil, "gpu": nil, "memory": nil, "rails": nil, "bmc": nil,
-	"leak": nil, "timing": nil, "no_merge": nil,
+	"leak": nil, "timing": nil, "no_merge": nil, "bios_rules": nil,
 	"nic": {"name"}, "disk": {"name"}, "component": {"name"}, "bios": {"profile"}, "holds": {"part"}, "units": {"count"},
 }
 
@@ -45,8 +45,9 @@ var innerSpecs = map[string]blockSpec{
 	"holds":     {"count": number, "model": text},
 	"units": {"nodes": number, "leaf": number, "spine": number, "core": number, "node_cables": number,
 		"spine_cables": number},
-	"timing":   {"post_s": number, "bmc_reset_s": number, "aux_cycle_s": number},
-	"no_merge": {"a": text, "b": text, "why": text},
+	"timing":     {"post_s": number, "bmc_reset_s": number, "aux_cycle_s": number},
+	"bios_rules": {"judged_by": text},
+	"no_merge":   {"a": text, "b": text, "why": text},
 }
 
 // DecodeHardware reads the entries of one catalog file. Every entry that could be read is returned, with what is wrong.
@@ -138,6 +139,8 @@ func (e entryDecoder) inner(b *hcl.Block) {
 	case "timing":
 		hw.Timing = rack.Timing{POSTS: v.whole("post_s"), BMCResetS: v.whole("bmc_reset_s"),
 			AuxCycleS: v.whole("aux_cycle_s"), Source: source}
+	case "bios_rules":
+		hw.BIOSJudges = e.oneOf(v, "judged_by", "current", "wanted")
 	case "no_merge":
 		hw.NoMerge = append(hw.NoMerge, rack.NoMerge{A: v.text("a"), B: v.text("b"), Why: v.text("why"), Source: source})
 	case "holds", "units":

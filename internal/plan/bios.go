@@ -13,7 +13,7 @@ import (
 // planBIOS compares wanted attributes with what runs and with what is already staged (redfish.md §6.1, §6.2).
 func (n *nodeBuild) planBIOS() {
 	spec := n.node.BIOS
-	if spec == nil || len(spec.Attributes) == 0 {
+	if spec == nil || len(spec.Attributes)+len(spec.Intents) == 0 && spec.Reset == nil && spec.Drift == nil {
 		return
 	}
 	b := n.sys.BIOS
@@ -37,13 +37,18 @@ func (n *nodeBuild) planBIOS() {
 		n.warn("bios.registry", "No attribute registry", "Values are only held against the attributes that the host shows."+
 			because(n.gapsNamed("registries")), origin)
 	}
-	for _, name := range sortedKeys(spec.Attributes) {
-		p.attribute(name, spec.Attributes[name])
+	wanted := p.resolveIntents(spec)
+	p.addSnapshot(spec, wanted)
+	p.wanted = wanted
+	for _, name := range sortedKeys(wanted) {
+		p.attribute(name, wanted[name])
 	}
 	if b.RegistryDoc != nil {
-		p.dependencies(spec.Attributes)
+		p.follow(wanted)
+		p.dependencies(wanted)
 	}
 	p.foreignPending()
+	p.planReset(origin)
 	if len(p.set) > 0 && !n.stopped {
 		p.stage(origin)
 	}
@@ -66,8 +71,12 @@ type biosBuild struct {
 	want    map[string]any // as the host takes them, for all attributes that passed
 	expect  step.Facts     // of those that differ
 	set     step.Facts
-	unshown []string // attributes of set that the registry has and the host does not show now
-	silent  int      // attributes of set that need no reset
+	wanted  map[string]rack.BIOSValue // intents resolved, drift added
+	before  *outcome                  // the rules as things are, once asked for
+	reset   bool                      // everything else goes back to its default in the same boot
+	second  map[string]string         // attributes of set that can be written only after the others run, and why
+	unshown []string                  // attributes of set that the registry has and the host does not show now
+	silent  int                       // attributes of set that need no reset
 }
 
 // attribute checks one wanted value and notes it when it differs.
@@ -88,13 +97,14 @@ func (p *biosBuild) attribute(name string, v rack.BIOSValue) {
 	if !waits || pending == nil {
 		pending = current
 	}
-	if !secret && shown && p.r.same(name, current, v.Value) && p.r.same(name, pending, v.Value) {
+	entered := waits && p.b.PendingJob != "" && p.r.same(name, current, v.Value) && p.r.same(name, pending, v.Value)
+	if !secret && !entered && shown && p.r.same(name, current, v.Value) && p.r.same(name, pending, v.Value) {
 		p.want[name] = current // as wanted, even where the registry would not take it (recorded on DGX H100 and GB200)
 		return
 	}
 	value, problem := p.r.typed(name, v.Value)
 	if problem != "" {
-		p.block("bios.value", "BIOS value not allowed", sentence(problem)+by(v), origin)
+		p.block("bios.value", "BIOS value not allowed", sentence(problem)+p.help(name)+by(v), origin)
 		return
 	}
 	if secret {
@@ -111,9 +121,36 @@ func (p *biosBuild) attribute(name string, v rack.BIOSValue) {
 		p.unshown = append(p.unshown, name)
 	}
 	p.expect[name], p.set[name] = current, value
-	if p.r.same(name, current, value) || (p.immediate() && a != nil && a.ResetRequired != nil && !*a.ResetRequired) {
-		p.silent++ // only takes back what somebody else has staged, or takes effect at once
+	if p.isSilent(name, value) {
+		p.silent++
 	}
+}
+
+// isSilent tells whether setting an attribute needs no reset: it only takes back what somebody else has staged, or takes
+// effect at once. A value that is shown as current and waits in a live job all the same is not current (R55).
+func (p *biosBuild) isSilent(name string, value any) bool {
+	a := p.r.byName[name]
+	if pending, waits := p.b.Pending[name]; waits && p.b.PendingJob != "" && p.r.same(name, pending, value) {
+		return false
+	}
+	return p.r.same(name, p.b.Attributes[name], value) || p.immediate() && a != nil && a.ResetRequired != nil && !*a.ResetRequired
+}
+
+// help is the registry's own text about an attribute, shortened, as a sentence with a leading space.
+func (p *biosBuild) help(name string) string {
+	a := p.r.byName[name]
+	if a == nil {
+		return ""
+	}
+	text := strings.Join(strings.Fields(a.Help), " ")
+	if text == "" {
+		return ""
+	}
+	const most = 200
+	if r := []rune(text); len(r) > most {
+		text = string(r[:most]) + "…"
+	}
+	return fmt.Sprintf(" The registry says of it: %q.", text)
 }
 
 // immediate tells whether this BMC applies settings without a reset when asked to. ResetRequired: false alone is not
@@ -155,12 +192,16 @@ func (p *biosBuild) dependencies(wanted map[string]rack.BIOSValue) {
 	}
 	for _, name := range sortedKeys(p.want) {
 		s := after.states[name]
-		if s == nil || p.absent(name, before, after, wanted[name]) {
+		if s == nil || p.absent(name, after, wanted[name]) {
 			continue
 		}
 		origin := originOr(wanted[name].Origin, p.node.BIOS.Origin)
 		_, changes := p.set[name]
 		if rule := s.rules[propCurrent]; s.forced != nil && rule > 0 && (changes || before.states[name].rules[propCurrent] == 0) {
+			if p.yields(wanted[name]) {
+				p.giveWay(name, wanted[name], fmt.Sprintf("the BIOS makes it %s%s", show(s.forced), p.culprits(rule-1, after, wanted)))
+				continue
+			}
 			p.forced(name, s.forced, rule-1, after, wanted, origin)
 			continue
 		}
@@ -171,12 +212,17 @@ func (p *biosBuild) dependencies(wanted map[string]rack.BIOSValue) {
 			is   property
 			word string
 		}{{propReadOnly, "read-only"}, {propGrayOut, "greyed out"}, {propHidden, "hidden"}} {
+			if s.flags[f.is] == yes && p.yields(wanted[name]) {
+				p.giveWay(name, wanted[name], "it is "+f.word+p.closedBy(s.rules[f.is], after, wanted))
+				break
+			}
 			if s.flags[f.is] == yes {
 				p.closed(name, f.word, s.rules[f.is], after, wanted, origin)
 				break
 			}
 		}
 	}
+	p.splitBatches(after)
 	for _, effect := range p.r.sideEffects(before, after, p.want) {
 		p.warn("bios.side_effect", "Another attribute follows", effect+".", p.node.BIOS.Origin)
 	}
@@ -185,12 +231,18 @@ func (p *biosBuild) dependencies(wanted map[string]rack.BIOSValue) {
 // absent refuses an attribute that the host does not show, unless it is only hidden by a rule now and the wanted state
 // opens it (Supermicro leaves hidden attributes out). Nothing could ever verify the others: a registry covers machines
 // that have the part and machines that have not.
-func (p *biosBuild) absent(name string, before, after outcome, v rack.BIOSValue) bool {
-	if !slices.Contains(p.unshown, name) || (before.states[name].flags[propHidden] == yes && after.states[name].rules[propHidden] > 0) {
-		return false // a rule that still hides it is the better answer
-	}
-	if before.states[name].flags[propHidden] == yes && after.states[name].flags[propHidden] == no {
+func (p *biosBuild) absent(name string, after outcome, v rack.BIOSValue) bool {
+	if !slices.Contains(p.unshown, name) {
 		return false
+	}
+	if now := p.now().states[name]; now.flags[propHidden] == yes {
+		if after.states[name].flags[propHidden] == no || after.states[name].rules[propHidden] > 0 {
+			return false // opened, or still hidden by a rule: then that is the better answer
+		}
+	}
+	if p.yields(v) {
+		p.giveWay(name, v, "this host does not show it")
+		return true
 	}
 	p.block("bios.absent", "BIOS attribute not offered by this host",
 		fmt.Sprintf("%s has %s, and this host does not show it.%s", p.registryName(), name, by(v)), originOr(v.Origin, p.node.BIOS.Origin))
@@ -213,6 +265,14 @@ func (p *biosBuild) closed(name, word string, rule int, out outcome, wanted map[
 	}
 	p.block("bios.conflict", "BIOS attribute not writable", fmt.Sprintf("%s%s. Rule: %s.",
 		head, p.culprits(rule-1, out, wanted), ruleText(p.b.RegistryDoc.Dependencies[rule-1])), origin)
+}
+
+// closedBy names who closes an attribute, or nobody.
+func (p *biosBuild) closedBy(rule int, out outcome, wanted map[string]rack.BIOSValue) string {
+	if rule == 0 {
+		return ""
+	}
+	return p.culprits(rule-1, out, wanted)
 }
 
 // culprits names the wanted attributes behind a rule and where they are asked for; without any, what the rule's terms
@@ -243,7 +303,7 @@ func (p *biosBuild) foreignPending() {
 	var others []string
 	for _, name := range sortedKeys(p.b.Pending) {
 		pending, current := p.b.Pending[name], p.b.Attributes[name]
-		if _, ours := p.node.BIOS.Attributes[name]; ours || pending == nil || p.r.same(name, pending, current) {
+		if _, ours := p.wanted[name]; ours || pending == nil || p.r.same(name, pending, current) {
 			continue
 		}
 		others = append(others, fmt.Sprintf("%s: %s -> %s", name, show(current), show(pending)))
@@ -252,46 +312,6 @@ func (p *biosBuild) foreignPending() {
 		p.warn("bios.pending", "Foreign settings wait for a reset",
 			"The next reset of this host also makes real, unasked: "+strings.Join(others, "; ")+".", p.node.BIOS.Origin)
 	}
-}
-
-// stage adds the one step that stages all attributes that differ.
-func (p *biosBuild) stage(origin diag.Origin) {
-	if p.b.SettingsPath == "" {
-		p.block("bios.settings", "BIOS settings unsupported on this BMC",
-			"The BIOS resource names no settings object, so nothing can be staged.", origin)
-		return
-	}
-	names := sortedKeys(p.set)
-	why := plural(len(names), "attribute") + " differ"
-	if len(names) == 1 {
-		origin = originOr(p.node.BIOS.Attributes[names[0]].Origin, origin)
-		why = "1 attribute differs"
-	}
-	if p.node.BIOS.Profile != "" {
-		why += " (profile " + p.node.BIOS.Profile + ")"
-	}
-	class, apply := step.HostReset, ""
-	if slices.Contains(p.b.ApplyTimes, "OnReset") {
-		apply = "OnReset"
-	}
-	if p.silent == len(names) {
-		class = step.None
-		if p.immediate() {
-			apply = "Immediate"
-		}
-	}
-	c := &change{key: string(step.BIOS), step: step.Step{
-		Kind: step.BIOS, Activation: class, Expect: p.expect, Want: p.set, Origin: origin, Why: why, EstimatedS: settingsS,
-		Args: step.Args{Path: p.b.SettingsPath, ApplyTime: apply},
-	}}
-	if fw := p.biosFirmware(); fw != nil && !fw.step.Args.PreserveNVRM {
-		c.needs = append(c.needs, need{fw.key, "its flash clears NVRAM, so settings that are staged before it are lost"})
-		p.warn("bios.nvram", "The flash resets the BIOS settings", fmt.Sprintf(
-			"The baseline says that BIOS %v does not keep NVRAM: attributes that are as wanted now may differ afterwards; "+
-				"the next plan shows and repairs them.",
-			fw.step.Want["version"]), origin)
-	}
-	p.add(c)
 }
 
 // sentence ends a text with a full stop, unless it ends with a question.

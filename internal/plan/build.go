@@ -15,6 +15,8 @@ import (
 type Options struct {
 	Only []string  // node names or addresses; empty = all
 	Now  time.Time // for expiry of waivers and baselines
+	// Setups are the BIOS attributes after the last clean apply, by node name, for drift beyond what is declared.
+	Setups map[string]rack.Attributes
 }
 
 // Build decides what has to be done so that o becomes d. It is pure: the same input gives the same bytes, whatever the

@@ -23,9 +23,10 @@ type Design struct {
 	Acceptances  []Acceptance               `json:"acceptances,omitempty"`
 	Checks       []Check                    `json:"checks,omitempty"`
 	Waivers      []Waiver                   `json:"waivers,omitempty"`
-	Unplanned    []Element                  `json:"unplanned,omitempty"` // switch, power_shelf, fabric, storage, stack
-	Hardware     map[string]Hardware        `json:"hardware,omitempty"`  // catalog entries in use, by key
-	Baselines    map[string]Baseline        `json:"baselines,omitempty"` // firmware baselines in use, by key
+	Unplanned    []Element                  `json:"unplanned,omitempty"`    // switch, power_shelf, fabric, storage, stack
+	Hardware     map[string]Hardware        `json:"hardware,omitempty"`     // catalog entries in use, by key
+	Baselines    map[string]Baseline        `json:"baselines,omitempty"`    // firmware baselines in use, by key
+	BIOSIntents  map[string]BIOSIntentDef   `json:"bios_intents,omitempty"` // intents in use, by name
 	Outputs      map[string]json.RawMessage `json:"outputs,omitempty"`
 	SensitiveOut []string                   `json:"sensitive_outputs,omitempty"` // names of outputs that are not shown
 	Provenance   []Provenance               `json:"provenance,omitempty"`        // sorted by path; covered by no digest
@@ -165,6 +166,11 @@ type BMCSpec struct {
 type BIOSSpec struct {
 	Profile    string               `json:"profile,omitempty"`
 	Attributes map[string]BIOSValue `json:"attributes"`
+	Intents    []BIOSIntent         `json:"intents,omitempty"` // sorted by name; an attribute that is written wins
+	Strict     bool                 `json:"strict,omitempty"`  // an intent that the node cannot keep is an error, not a warning
+	Drift      *BIOSDrift           `json:"drift,omitempty"`   // nil: what is declared
+	Reset      *BIOSReset           `json:"reset,omitempty"`   // nil: what nobody names is left as it is
+	Leave      []string             `json:"leave,omitempty"`   // attributes = null: neither set, nor reset, nor drift; sorted
 	Origin     diag.Origin          `json:"origin,omitzero"`
 }
 

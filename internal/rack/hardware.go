@@ -29,7 +29,8 @@ type Hardware struct {
 	MemoryGiB  *Number                   `json:"memory_gib,omitempty"`
 	Disks      []DiskFacts               `json:"disks,omitempty"`
 	NICs       []PartFacts               `json:"nics,omitempty"`
-	Profiles   map[string]map[string]any `json:"profiles,omitempty"` // BIOS profiles: name → attribute → string, bool or int64
+	Profiles   map[string]map[string]any `json:"profiles,omitempty"`    // BIOS profiles: name → attribute → string, bool or int64
+	BIOSJudges string                    `json:"bios_judges,omitempty"` // "current": rules are held against what runs, not against what waits
 	Components []ComponentFacts          `json:"components,omitempty"`
 	Timing     Timing                    `json:"timing,omitzero"`
 	NoMerge    []NoMerge                 `json:"no_merge,omitempty"`

@@ -189,6 +189,8 @@ type BIOS struct {
 	ApplyTimes   []string          `json:"apply_times,omitempty"`
 	Attributes   Attributes        `json:"attributes"`
 	Pending      Attributes        `json:"pending"`
+	PendingJob   string            `json:"pending_job,omitempty"`  // live configuration job that holds what waits (Dell)
+	ResetAction  string            `json:"reset_action,omitempty"` // target of Bios.ResetBios; empty = not offered
 	Registry     string            `json:"registry"`
 	RegistryDoc  *BIOSRegistryInfo `json:"registry_doc,omitempty"` // read only when asked for
 }

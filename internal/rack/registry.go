@@ -20,7 +20,8 @@ type BIOSRegistryInfo struct {
 type RegistryAttribute struct {
 	Name          string          `json:"name"`
 	DisplayName   string          `json:"display_name,omitempty"`
-	Type          string          `json:"type"` // Enumeration, String, Integer, Boolean, Password
+	Help          string          `json:"help,omitempty"` // the registry's own text
+	Type          string          `json:"type"`           // Enumeration, String, Integer, Boolean, Password
 	Values        []RegistryValue `json:"values,omitempty"`
 	LowerBound    *big.Int        `json:"lower_bound,omitempty"`
 	UpperBound    *big.Int        `json:"upper_bound,omitempty"`

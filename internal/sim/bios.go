@@ -15,6 +15,7 @@ import (
 type setup struct {
 	cur, pend map[string]any // pend holds the differences only
 	job       *job           // Dell: what waits is a job
+	defaults  bool           // Dell: the next boot puts the defaults in before the job; nothing shows it
 	applied   time.Time
 	messages  []obj
 }
@@ -37,9 +38,20 @@ func (s *setup) wanted() map[string]any {
 	return m
 }
 
+// base is what the settings that wait are laid over.
+func (b *BMC) setupBase() map[string]any {
+	if b.bios.defaults {
+		return newSetup(b.dia, b).cur
+	}
+	return b.bios.cur
+}
+
 // applySetup makes what waits real, during POST. Dependencies set what they set.
 func (b *BMC) applySetup() {
 	s := &b.bios
+	if s.defaults {
+		s.cur, s.defaults = b.setupBase(), false
+	}
 	if s.job == nil && (len(s.pend) == 0 || b.dia.settingsJob) || s.job != nil && !s.job.active() {
 		return
 	}
@@ -61,7 +73,7 @@ func (b *BMC) applySetup() {
 // clearSetup is what a flash does that does not keep NVRAM: factory values, and nothing waits any more.
 func (b *BMC) clearSetup() {
 	fresh := newSetup(b.dia, b)
-	b.bios.cur, b.bios.pend = fresh.cur, fresh.pend
+	b.bios.cur, b.bios.pend, b.bios.defaults = fresh.cur, fresh.pend, false
 	if b.bios.job != nil {
 		b.failJob(b.bios.job, b.msg("OperationFailed"))
 		b.bios.job = nil
@@ -74,8 +86,18 @@ func biosRoutes(b *BMC, m map[string]*route) {
 	settings := &route{get: func(*call) obj { return b.settingsResource() }, patch: stageSetup}
 	add(b, m, d.settingsURI(), settings)
 	add(b, m, d.biosURI()+"/Actions/Bios.ResetBios", &route{post: func(c *call) *answer {
-		fresh := newSetup(d, b)
-		b.setPending(fresh.cur)
+		if b.faults.on("R12") && len(strings.TrimSpace(string(c.raw))) == 0 {
+			return b.fail(http.StatusBadRequest, b.msg("MalformedJSON"))
+		}
+		if a := b.faults.refuseWrite(c); a != nil {
+			return a
+		}
+		if d.settingsJob {
+			b.changed()
+			b.bios.defaults = true
+			return b.done(b.msg("Success"))
+		}
+		b.setPending(newSetup(d, b).cur)
 		return b.staged(c)
 	}})
 	if d.settingsJob {
@@ -93,7 +115,11 @@ func biosRoutes(b *BMC, m map[string]*route) {
 // shown hides what cannot be read.
 func (b *BMC) shown(values map[string]any) obj {
 	out := obj{}
+	hidden := b.hiddenNow()
 	for _, a := range b.dia.registry.attrs {
+		if hidden[a.name]["Hidden"] {
+			continue
+		}
 		out[a.name] = values[a.name]
 		if a.kind == "Password" {
 			out[a.name] = nil
@@ -103,6 +129,14 @@ func (b *BMC) shown(values map[string]any) obj {
 		out["SystemBiosVersion"] = b.version("bios")
 	}
 	return out
+}
+
+// hiddenNow gives the flags of the attributes as things are, where this board leaves hidden ones out.
+func (b *BMC) hiddenNow() map[string]map[string]bool {
+	if !b.faults.on("hides-attributes") {
+		return nil
+	}
+	return b.dia.registry.settle(maps.Clone(b.bios.cur))
 }
 
 func (b *BMC) biosResource() obj {
@@ -189,7 +223,7 @@ func (b *BMC) setPending(want map[string]any) {
 	b.changed()
 	b.bios.pend = map[string]any{}
 	for name, v := range want {
-		if b.bios.cur[name] != v && !b.dia.registry.find(name).readOnly {
+		if b.setupBase()[name] != v && !b.dia.registry.find(name).readOnly {
 			b.bios.pend[name] = v
 		}
 	}
@@ -223,10 +257,11 @@ func (b *BMC) refuseSetup(c *call) *answer {
 func (b *BMC) checkSetup(attrs obj) *answer {
 	var msgs []obj
 	want := b.bios.wanted()
+	hidden := b.hiddenNow()
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
 		a := b.dia.registry.find(name)
 		switch {
-		case a == nil:
+		case a == nil || hidden[name]["Hidden"]:
 			msgs = append(msgs, b.msg("PropertyUnknown", name))
 			continue
 		case a.readOnly:
@@ -245,6 +280,9 @@ func (b *BMC) checkSetup(attrs obj) *answer {
 	}
 	settled := maps.Clone(want)
 	flags := b.dia.registry.settle(settled)
+	if b.faults.on("judges-current") {
+		flags = b.dia.registry.settle(maps.Clone(b.bios.cur))
+	}
 	for _, name := range slices.Sorted(maps.Keys(attrs)) {
 		f := flags[name]
 		if b.dia.registry.find(name) == nil {

@@ -21,6 +21,7 @@ type Kind string
 const (
 	Power     Kind = "power"      // host power state
 	BIOS      Kind = "bios"       // attributes, staged together
+	BIOSReset Kind = "bios_reset" // everything that nobody names, to its default
 	BootOrder Kind = "boot_order" // persistent order
 	BootOnce  Kind = "boot_once"  // one-time override
 	Volume    Kind = "volume"     // create one local volume
@@ -99,6 +100,7 @@ func (f *Facts) UnmarshalJSON(b []byte) error {
 //
 //	power       power_state: "On" | "Off"
 //	bios        ATTRIBUTE: value, one entry each
+//	bios_reset  ATTRIBUTE: default, one entry for each that is not at it and that nobody names
 //	boot_order  order: [BootOptionReference …]; mode: "UEFI" | "Legacy" when that changes too
 //	boot_once   target: "Cd" …; mode: "UEFI"
 //	volume      name, raid_type, drives: [serial …] sorted, capacity_bytes when bounded; Expect: exists: false.
@@ -143,6 +145,7 @@ type Args struct {
 	Apply        string         `json:"apply,omitempty"` // on_reset, immediate
 	TimeoutS     int            `json:"timeout_s,omitempty"`
 	PreserveNVRM bool           `json:"preserve_nvram,omitempty"`
+	AfterReset   bool           `json:"after_reset,omitempty"` // bios: a bios_reset before it takes away even what is as wanted now
 }
 
 // Standing is how a step stands on its device. The zero value is Unknown: the device could not say.

@@ -22,6 +22,9 @@ func (r *reader) readBIOS(ctx context.Context, link string) *rack.BIOS {
 	}
 	b := &rack.BIOS{Path: res.URI, Attributes: attrs, Pending: rack.Attributes{}, Registry: text(res.Obj, "AttributeRegistry"),
 		ApplyTimes: res.Obj.Strs("@Redfish.Settings", "SupportedApplyTimes")}
+	if a, ok := findAction(res.Obj, "Bios.ResetBios"); ok {
+		b.ResetAction = a.target
+	}
 	settings := res.Obj.Link("@Redfish.Settings", "SettingsObject")
 	par(
 		func() {
@@ -29,6 +32,9 @@ func (r *reader) readBIOS(ctx context.Context, link string) *rack.BIOS {
 				b.SettingsPath = set.URI
 				pending, _ := r.attributes(set)
 				b.Pending = difference(attrs, pending)
+				if jobs := set.Obj.Link("Oem", "Dell", "Jobs"); jobs != "" && len(pending) > 0 && len(pending) < len(attrs)/2 {
+					r.readPendingJob(ctx, b, jobs, pending)
+				}
 			}
 		},
 		func() {
@@ -42,6 +48,23 @@ func (r *reader) readBIOS(ctx context.Context, link string) *rack.BIOS {
 		return nil // a Bios with nothing in it (a power shelf's form)
 	}
 	return b
+}
+
+// readPendingJob looks for the job that holds what waits, on a BMC that keeps a queue. While it lives every entry of the
+// settings object waits, also one that the BIOS shows as current already (R55).
+func (r *reader) readPendingJob(ctx context.Context, b *rack.BIOS, jobs string, pending rack.Attributes) {
+	for _, j := range r.take(ctx, jobs) {
+		state := j.Obj.Str("JobState")
+		over := strings.HasPrefix(state, "Completed") || strings.Contains(state, "Fail") || state == "RebootCompleted" || state == ""
+		if over || !strings.Contains(strings.ToLower(j.Obj.Str("JobType")), "bios") || strings.Contains(strings.ToLower(j.Obj.Str("JobType")), "update") {
+			continue
+		}
+		b.PendingJob = j.URI
+		for name, v := range pending {
+			b.Pending[name] = v
+		}
+		return
+	}
 }
 
 // attributes reads Attributes; false when something else than an object stands there.

@@ -149,7 +149,7 @@ func registryAttribute(o redfish.Object) rack.RegistryAttribute {
 		return false
 	}
 	a := rack.RegistryAttribute{
-		Name: o.Str("AttributeName"), DisplayName: o.Str("DisplayName"), Type: o.Str("Type"),
+		Name: o.Str("AttributeName"), DisplayName: o.Str("DisplayName"), Help: o.Str("HelpText"), Type: o.Str("Type"),
 		LowerBound: whole64(o, "LowerBound"), UpperBound: whole64(o, "UpperBound"), Increment: whole64(o, "ScalarIncrement"),
 		MinLength: length(o, "MinLength"), MaxLength: length(o, "MaxLength"), Expression: o.Str("ValueExpression"),
 		Default:  rack.Normal(o["DefaultValue"]),
