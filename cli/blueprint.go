@@ -254,6 +254,12 @@ func newExpand(a *app) *cobra.Command {
 			for _, o := range d.OS {
 				a.printf("%-40s %s for %s\n", o.Address, o.Image, count(len(o.Targets), "node"))
 			}
+			for _, e := range d.Switches {
+				a.printf("%-40s %s at %s U%d\n", e.Address, strings.TrimPrefix(e.Hardware, "switch."), e.Rack, e.PositionU)
+			}
+			for _, e := range d.Fabrics {
+				a.printf("%-40s %s, %s to %s\n", e.Address, strings.TrimPrefix(e.Design, "fabric."), count(len(e.Links), "cable"), count(len(e.Attach), "node"))
+			}
 			for _, e := range d.Unplanned {
 				a.printf("%-40s %s, not planned by this version\n", e.Address, e.Kind)
 			}

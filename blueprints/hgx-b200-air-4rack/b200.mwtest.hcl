@@ -12,10 +12,14 @@ run "four nodes fill a rack" {
   }
 }
 
-run "the fabric is there, and not planned" {
+run "every cable of the unit is planned" {
   assert {
-    condition = contains([for e in design.unplanned : e.kind], "fabric")
-    message   = "The fabric is not in the Design."
+    condition = length([for l in one(design.fabrics).links : l if l.network == "compute"]) == 16 * 8 + 4 + 256
+    message   = "There are other than eight cables a node, four of the manager and 256 between leaf and spine."
+  }
+  assert {
+    condition = one([for l in one(design.fabrics).links : l if l.a.device == "a02-n1" && l.a.port == "rail3"]).b.device == "leaf3"
+    message   = "Rail 3 is not on leaf 3."
   }
 }
 

@@ -14,6 +14,7 @@ rack "row_a" {
   for_each = toset(concat(local.racks, ["s01"])) # four of compute, one of services
   site     = site.dc
   model    = hw.rack.eia_48u
+  position = "A/${index(concat(local.racks, ["s01"]), each.key) + 1}" # lengths of cables follow from it
   power {
     feeds       = 3  # with two, losing one leaves 3 x 3.3 kW for 14.3 kW
     contract_kw = 63 # what the contract says, not the name-plate of the strips
@@ -69,12 +70,33 @@ check "fits" {
   message = "A rack is over its U space or its contracted feed."
 }
 
-# What follows stands in the Design and is not planned by this version: the report of every plan says so.
+switch "leaf" {
+  for_each = toset([for i in range(8) : "leaf${i + 1}"])
+  hardware = hw.switch.qm9700
+  at       = { rack = rack.row_a["s01"], u = 8 + tonumber(trimprefix(each.key, "leaf")) }
+}
+
+switch "spine" {
+  for_each = toset([for i in range(4) : "spine${i + 1}"])
+  hardware = hw.switch.qm9700
+  at       = { rack = rack.row_a["s01"], u = 18 + tonumber(trimprefix(each.key, "spine")) }
+}
+
+switch "oob" {
+  hardware = hw.switch.sn2201
+  at       = { rack = rack.row_a["s01"], u = 40 }
+}
 
 fabric "compute" {
-  design = hw.fabric.ndr400_rail8_su32 # 8 leaf and 4 spine switches, cabled for the full unit of 32
-  attach = node.gpu                    # rail r of node i goes to leaf r, port i
+  design     = hw.fabric.ndr400_rail8_su32 # 8 leaf and 4 spine switches, cabled for the full unit of 32
+  attach     = node.gpu                    # rail r of node i goes to leaf r, port i
+  leaf       = switch.leaf
+  spine      = switch.spine
+  management = switch.oob
+  network    = "compute"
 }
+
+# What follows stands in the Design and is not planned by this version: the report of every plan says so.
 
 storage "shared" {
   driver = "hitachi/vsp-one-block"

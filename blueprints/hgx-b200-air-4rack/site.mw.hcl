@@ -36,6 +36,7 @@ site "dc" {
   }
   network "management" { cidr = "10.20.8.0/22" }
   network "inband" { cidr = "10.20.16.0/22" }
+  network "compute" { cidr = "10.20.20.0/22" }
   cooling { offers = ["air"] }
 }
 

@@ -332,7 +332,8 @@ func (r *resolver) runCheck(in *instance) {
 }
 
 // planRules are the rules of this package that a waiver may name, besides those of residency and of later phases.
-var planRules = list{"place.u", "power.feed", "power.contract", "weight.floor", "cooling.class", "firmware.match"}
+var planRules = list{"place.u", "power.feed", "power.contract", "weight.floor", "cooling.class", "firmware.match", "fabric.design",
+	"fabric.leaf_ports", "fabric.length", "fabric.management_ports", "fabric.addresses"}
 
 // laterRules are judged by the planner against what is seen.
 var laterRules = list{"hardware.identity", "hardware.gpu_count"}

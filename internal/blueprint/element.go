@@ -35,7 +35,11 @@ func (rd *reader) decode(in *instance) {
 		rd.check(in)
 	case "waiver":
 		rd.waiver(in)
-	default: // switch, power_shelf, fabric, storage, stack
+	case "switch":
+		rd.networkSwitch(in)
+	case "fabric":
+		rd.fabric(in)
+	default: // power_shelf, storage, stack
 		rd.unplanned(in)
 		return
 	}
@@ -372,6 +376,10 @@ func (r *resolver) heldBy(a rack.Address) []held {
 		case *rack.Node:
 			if e.Rack == a {
 				out = append(out, held{in, e.PositionU, e.Hardware, e.Facts})
+			}
+		case *rack.Switch:
+			if e.Rack == a {
+				out = append(out, held{in, e.PositionU, e.Hardware, nil})
 			}
 		case *rack.Element:
 			if e.Rack == a {

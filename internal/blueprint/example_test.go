@@ -141,8 +141,8 @@ func TestLanguageExample(t *testing.T) {
 	if warned["power.feed"] == 0 {
 		t.Errorf("no warning for a lost feed (13.2 kW of 14.3 kW):\n%s", say(diags))
 	}
-	if len(d.Nodes) != 16 || len(d.Racks) != 5 || len(d.Unplanned) != 3 {
-		t.Errorf("got %d nodes, %d racks, %d unplanned; want 16, 5, 3", len(d.Nodes), len(d.Racks), len(d.Unplanned))
+	if len(d.Nodes) != 16 || len(d.Racks) != 5 || len(d.Unplanned) != 2 || len(d.Fabrics) != 1 {
+		t.Errorf("got %d nodes, %d racks, %d unplanned; want 16, 5, 2 and a fabric", len(d.Nodes), len(d.Racks), len(d.Unplanned))
 	}
 	if len(d.Checks) != 1 || d.Checks[0].Passed == nil || !*d.Checks[0].Passed {
 		t.Errorf("check fits: %+v", d.Checks)

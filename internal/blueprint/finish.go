@@ -31,7 +31,9 @@ func (r *resolver) finish(root *module) {
 	sortElements(d.OS, func(e rack.OS) rack.Address { return e.Address })
 	sortElements(d.Acceptances, func(e rack.Acceptance) rack.Address { return e.Address })
 	sortElements(d.Waivers, func(e rack.Waiver) rack.Address { return e.Address })
+	sortElements(d.Switches, func(e rack.Switch) rack.Address { return e.Address })
 	sortElements(d.Unplanned, func(e rack.Element) rack.Address { return e.Address })
+	r.fabrics()
 	for _, path := range sortedKeys(r.prov) {
 		d.Provenance = append(d.Provenance, r.prov[path])
 	}
@@ -71,6 +73,10 @@ func (r *resolver) place(in *instance) {
 		d.Acceptances = append(d.Acceptances, *e)
 	case *rack.Waiver:
 		d.Waivers = append(d.Waivers, *e)
+	case *rack.Switch:
+		d.Switches = append(d.Switches, *e)
+	case *rack.Fabric:
+		d.Fabrics = append(d.Fabrics, *e)
 	case *rack.Element:
 		d.Unplanned = append(d.Unplanned, *e)
 	}

@@ -97,11 +97,12 @@ var topBlocks = map[string]*blockSpec{
 	"acceptance": {labels: 1, meta: true, attrs: attrs(list{"targets"}, "gpus_per_node", "degraded_nodes_allowed"),
 		open: true},
 
-	"switch": {labels: 1, meta: true, attrs: attrs(nil, "model", "hardware"), open: true, openBlocks: true,
-		blocks: nested{"at": {object: true, attrs: attrs(list{"rack", "u"})}}},
+	"switch": {labels: 1, meta: true, attrs: attrs(nil, "model", "hardware", "os", "chassis_id", "description"),
+		blocks: nested{"at": place}},
 	"power_shelf": {labels: 1, meta: true, attrs: attrs(nil, "model", "hardware"), open: true, openBlocks: true,
 		blocks: nested{"at": {object: true, attrs: attrs(list{"rack", "u"})}}},
-	"fabric": {labels: 1, meta: true, attrs: attrs(list{"design"}, "attach", "as_built"), open: true, openBlocks: true},
+	"fabric": {labels: 1, meta: true, attrs: attrs(list{"design", "attach"}, "leaf", "spine", "management", "units", "manager",
+		"network", "asn_base", "verify", "slots", "ports", "row_pitch_m", "as_built", "description")},
 	"storage": {labels: 1, meta: true, attrs: attrs(list{"driver"}), open: true, openBlocks: true, blocks: nested{
 		"at":     object(list{"address"}, "credential"),
 		"volume": {labels: 1, repeat: true, attrs: attrs(list{"size"}), open: true, openBlocks: true}}},

@@ -12,9 +12,8 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// unplanned decodes blocks that this version does not plan: switch, power_shelf, fabric, storage, stack. Their
-// references are
-// checked and become edges; their values are kept.
+// unplanned decodes blocks that this version does not plan: power_shelf, storage, stack. Their references are checked and
+// become edges; their values are kept.
 func (rd *reader) unplanned(in *instance) {
 	e := &rack.Element{Address: in.address, Kind: in.b.kind, Origin: rd.origin()}
 	if at := rd.sub("at", "at"); at != nil && in.b.kind != "storage" {
@@ -25,7 +24,7 @@ func (rd *reader) unplanned(in *instance) {
 		e.U, _ = at.whole("u", "position_u", 1, maxRackU)
 		delete(rd.attr, "at")
 	}
-	for _, name := range []string{"model", "hardware", "design"} {
+	for _, name := range []string{"model", "hardware"} {
 		if _, given := rd.attr[name]; !given {
 			continue
 		}
@@ -34,8 +33,7 @@ func (rd *reader) unplanned(in *instance) {
 			continue
 		}
 		if h, known := rd.s.m.r.hardware(key, rd.at(name)); known {
-			rd.kind(h, name, map[string][]string{"switch": {"switch"}, "power_shelf": {"shelf"},
-				"fabric": {"fabric"}}[in.b.kind]...)
+			rd.kind(h, name, map[string][]string{"power_shelf": {"shelf"}}[in.b.kind]...)
 			e.Model = key
 			rd.fromCatalog("model", "hw."+key, h.Digest)
 		}
@@ -43,7 +41,7 @@ func (rd *reader) unplanned(in *instance) {
 	rd.references(in)
 	rd.after(in)
 	vals := rd.values(in.b.syn.Body, in.b.spec, rd.path)
-	if in.b.kind == "switch" || in.b.kind == "power_shelf" {
+	if in.b.kind == "power_shelf" {
 		delete(vals, "at")
 	}
 	if len(vals) > 0 {
@@ -60,8 +58,7 @@ func (rd *reader) unplanned(in *instance) {
 // references checks the kinds of the references that have a meaning.
 func (rd *reader) references(in *instance) {
 	want := map[string]map[string][]string{
-		"fabric": {"attach": {"node", "switch"}},
-		"stack":  {"control": {"node"}, "workers": {"node"}, "topology": {"fabric"}},
+		"stack": {"control": {"node"}, "workers": {"node"}, "topology": {"fabric"}},
 	}[in.b.kind]
 	for _, name := range sortedKeys(want) {
 		if _, ok := rd.attr[name]; ok {

@@ -22,6 +22,7 @@ var innerBlocks = map[string][]string{
 	"identity": nil, "form": nil, "power": nil, "cpu": nil, "gpu": nil, "memory": nil, "rails": nil, "bmc": nil,
 	"leak": nil, "timing": nil, "no_merge": nil, "bios_rules": nil,
 	"nic": {"name"}, "disk": {"name"}, "component": {"name"}, "bios": {"profile"}, "holds": {"part"}, "units": {"count"},
+	"topology": nil, "manager": nil, "ports": nil, "media": {"kind"},
 }
 
 var innerSpecs = map[string]blockSpec{
@@ -33,7 +34,7 @@ var innerSpecs = map[string]blockSpec{
 	"gpu": {"manufacturer": text, "name": text, "model": text, "count": number, "memory_mib": number,
 		"memory_gb": number},
 	"memory": {"gib": number},
-	"rails":  {"count": number, "rate": rate, "ports": number},
+	"rails":  {"count": number, "rate": rate, "ports": number, "planes": number},
 	"bmc":    {"rate": rate, "redfish": flag, "ipmi": flag},
 	"leak":   {"detectors": number},
 	"nic": {"manufacturer": text, "model": text, "count": number, "ports": number, "rate": rate,
@@ -45,9 +46,13 @@ var innerSpecs = map[string]blockSpec{
 	"holds":     {"count": number, "model": text},
 	"units": {"nodes": number, "leaf": number, "spine": number, "core": number, "node_cables": number,
 		"spine_cables": number},
+	"topology":   {"shape": text, "protocol": text, "leaf": text, "spine": text},
+	"manager":    {"cables": number},
+	"ports":      {"data": number, "per_cage": number, "management": number, "rate": rate},
+	"media":      {"reach_m": number},
 	"timing":     {"post_s": number, "bmc_reset_s": number, "aux_cycle_s": number},
-	"bios_rules": {"judged_by": text},
 	"no_merge":   {"a": text, "b": text, "why": text},
+	"bios_rules": {"judged_by": text},
 }
 
 // DecodeHardware reads the entries of one catalog file. Every entry that could be read is returned, with what is wrong.
@@ -143,9 +148,13 @@ func (e entryDecoder) inner(b *hcl.Block) {
 		hw.BIOSJudges = e.oneOf(v, "judged_by", "current", "wanted")
 	case "no_merge":
 		hw.NoMerge = append(hw.NoMerge, rack.NoMerge{A: v.text("a"), B: v.text("b"), Why: v.text("why"), Source: source})
+	case "topology":
+		e.topology(v)
+	case "media":
+		e.medium(b.Labels[0], v, source, verified)
 	case "holds", "units":
 		e.numbers(v, b.Type+"."+b.Labels[0], source, verified, nil)
-	default: // rails, bmc, leak: facts that no check of this version needs
+	default: // rails, ports, manager: what a fabric is computed of; bmc, leak: facts that no check of this version needs
 		e.numbers(v, b.Type, source, verified, nil)
 	}
 }

@@ -28,6 +28,7 @@ var table = []row{
 	{layer: "1", path: "firmware"},
 	{layer: "1", path: "internal/residency"},
 	{layer: "2", path: "internal/catalog"},
+	{layer: "2", path: "internal/fabric"},
 	{layer: "2", path: "internal/blueprint"},
 	{layer: "2", path: "internal/plan"},
 	{layer: "3", path: "internal/journal"},

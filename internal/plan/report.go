@@ -96,6 +96,12 @@ func (b *builder) reportUnplanned() {
 	for _, e := range b.d.Unplanned {
 		not(e.Address, "not_planned."+e.Kind, fmt.Sprintf("The %s is decoded and checked; nothing is done about it.", e.Kind), e.Origin)
 	}
+	for _, f := range b.d.Fabrics {
+		not(f.Address, "not_planned.fabric", "Its cables are planned and verified; the configuration of its switches is not written to them.", f.Origin)
+		if f.AsBuilt {
+			not(f.Address, "not_planned.as_built", "What as_built says of the cables is not acted on.", f.Origin)
+		}
+	}
 	for _, n := range b.d.Nodes {
 		for _, nic := range n.NICs {
 			not(n.Address, "not_planned.nic", fmt.Sprintf("Settings of NIC %q are not changed.", nic.Name), originOr(nic.Origin, n.Origin))

@@ -34,7 +34,8 @@ type Hardware struct {
 	Components []ComponentFacts          `json:"components,omitempty"`
 	Timing     Timing                    `json:"timing,omitzero"`
 	NoMerge    []NoMerge                 `json:"no_merge,omitempty"`
-	Facts      map[string]Number         `json:"facts,omitempty"` // other numbers: form.width_mm, rails.count
+	Fabric     *FabricDesign             `json:"fabric,omitempty"` // of a fabric design
+	Facts      map[string]Number         `json:"facts,omitempty"`  // other numbers: form.width_mm, rails.count
 }
 
 // Identity is how a device of this entry names itself.

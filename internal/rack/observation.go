@@ -15,6 +15,7 @@ type Observation struct {
 	Taken   time.Time `json:"taken"`
 	Devices []Device  `json:"devices"`
 	Gaps    []Gap     `json:"gaps"`
+	Cables  *Cables   `json:"cables,omitempty"` // from hosts and switches; what BMCs tell is with their ports
 }
 
 // Device finds a device by node name or address.
@@ -180,6 +181,9 @@ type NIC struct {
 	MAC      string `json:"mac"`  // lower case, colons; empty = the BMC does not tell
 	Link     string `json:"link"` // LinkUp, LinkDown, NoLink, Unknown
 	SpeedBps int64  `json:"speed_bps"`
+
+	Path      string     `json:"path,omitempty"`      // of the Port, read with its neighbour
+	Neighbour *Neighbour `json:"neighbour,omitempty"` // facet neighbours; nil = none told
 }
 
 // BIOS is the setup of a host: what runs, and what differs from it and waits for a reset.

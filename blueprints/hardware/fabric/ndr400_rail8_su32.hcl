@@ -62,4 +62,41 @@ fabric "ndr400_rail8_su32" {
     spine = 512
     core  = 256
   }
+
+  topology {
+    shape    = "rail"
+    protocol = "InfiniBand"
+    leaf     = "switch.qm9700"
+    spine    = "switch.qm9700"
+  }
+
+  manager { # 256 a unit, less 252: four cables beyond eight a node, and one row of leaf ports
+    cables   = 4
+    source   = "derived: node cables beyond eight a node; which leaves they go to was not read"
+    verified = false
+  }
+
+  media "dac" {
+    reach_m  = 2
+    source   = "second-hand: passive copper of the 100G lane generation is sold to 2 m, and by some to 3 m"
+    verified = false
+  }
+
+  media "acc" {
+    reach_m  = 5
+    source   = "second-hand: active copper of that generation is sold to 5 m"
+    verified = false
+  }
+
+  media "mmf" {
+    reach_m  = 50
+    source   = "vendor: NVIDIA QM97XX user manual, interfaces (docs.nvidia.com)"
+    verified = true
+  }
+
+  media "smf" {
+    reach_m  = 100
+    source   = "vendor: NVIDIA QM97XX user manual, interfaces (docs.nvidia.com)"
+    verified = true
+  }
 }
