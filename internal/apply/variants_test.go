@@ -124,13 +124,16 @@ var variants = map[string]variant{
 	"takes a refusal for a hiccup": fixed(hooks{retry: func(c step.Class) bool { return c == step.Rejected }}),
 }
 
+// variantCuts is how many cuts of a seed it may take to notice a variant.
+const variantCuts = 8
+
 // TestSoakCatches holds every variant against the soak. A variant that nothing notices is a hole in the invariants.
 func TestSoakCatches(t *testing.T) {
 	for name, v := range variants {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for seed := uint64(1); seed <= 56; seed++ {
-				if bad, _ := trySeed(t, seed, v, false); len(bad) > 0 {
+				if bad, _ := trySeed(t, seed, v, variantCuts); len(bad) > 0 {
 					t.Logf("caught at seed %d (%s): %s", seed, storyOf(seed), strings.Join(bad[:min(2, len(bad))], "; "))
 					return
 				}

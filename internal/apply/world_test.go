@@ -94,6 +94,24 @@ type fakeNode struct {
 	logins int // that failed
 }
 
+// fork copies the rack as it stands, with no process at it.
+func (w *fakeRack) fork() *fakeRack {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	c := &fakeRack{seed: w.seed, plan: w.plan, nodes: make(map[string]*fakeNode, len(w.nodes)), violations: slices.Clone(w.violations),
+		effects: w.effects, recorded: w.recorded, affected: w.affected, opened: w.opened, closed: w.closed, quiet: w.quiet, frozen: w.frozen}
+	for name, n := range w.nodes {
+		x := *n
+		x.w = c
+		x.count, x.bios, x.pending, x.fw = maps.Clone(n.count), maps.Clone(n.bios), maps.Clone(n.pending), maps.Clone(n.fw)
+		x.staged, x.volumes, x.created = maps.Clone(n.staged), maps.Clone(n.volumes), maps.Clone(n.created)
+		x.settings, x.lastReset = maps.Clone(n.settings), maps.Clone(n.lastReset)
+		x.pushes, x.resets = maps.Clone(n.pushes), maps.Clone(n.resets)
+		c.nodes[name] = &x
+	}
+	return c
+}
+
 // nodeFault is what is wrong with a node for good, or once.
 type nodeFault struct {
 	auth      bool   // wrong password
@@ -131,9 +149,12 @@ func roll(seed uint64, what string, mod int) int {
 // newFakeRack makes a rack of the seed and a plan for it. special names the story to tell; "" picks faults that end.
 func newFakeRack(seed uint64, special string) *fakeRack {
 	w := &fakeRack{seed: seed, nodes: map[string]*fakeNode{}, quiet: special == "quiet"}
-	count := 2 + roll(seed, "nodes", 3)
-	if special == "crowd" || special == "recipe" {
-		count = 8
+	count := 1 + roll(seed, "nodes", 3)
+	switch special {
+	case "crowd", "recipe":
+		count = 6 // more than may be pushed to at once, and than may fail alike
+	case "quiet":
+		count = 3
 	}
 	p := plan.Plan{Format: plan.Format, Design: rack.DigestOf(seed)}
 	canary := plan.Wave{Name: "canary", OnError: "halt"}
@@ -153,10 +174,10 @@ func newFakeRack(seed uint64, special string) *fakeRack {
 		}
 	}
 	if special == "crowd" || special == "recipe" {
-		rest.MaxParallel = 8
+		rest.MaxParallel = count
 	}
 	if special == "recipe" {
-		rest.AllowFailed, rest.OnError, rest.MaxParallel = 8, "continue", 2
+		rest.AllowFailed, rest.OnError, rest.MaxParallel = count, "continue", 2
 	}
 	p.Waves = []plan.Wave{rest}
 	if len(canary.Nodes) > 0 {
@@ -247,14 +268,22 @@ func (n *fakeNode) makePlan(special string) plan.NodePlan {
 		np.Resets[step.HostReset.String()]++
 	}
 	add(step.Step{Kind: step.BootOrder, Activation: step.None})
-	if has("media", 2) {
-		add(step.Step{Kind: step.Media, Activation: step.None})
+	for _, k := range plainKinds() {
+		if has(string(k), 2) {
+			add(step.Step{Kind: k, Activation: step.None})
+		}
 	}
 	if n.fault.moved {
 		n.bios["A"] = "auto"
 	}
 	return np
 }
+
+// plainKinds are the kinds of step that the rack in memory knows no more of than whether it was done, besides the boot order.
+var plainKinds = sync.OnceValue(func() []step.Kind {
+	own := []step.Kind{step.Power, step.BIOS, step.BootOrder, step.Volume, step.Firmware, step.Reset}
+	return slices.DeleteFunc(slices.Clone(stepKinds()), func(k step.Kind) bool { return slices.Contains(own, k) })
+})
 
 // Plan implements World.
 func (w *fakeRack) Plan() plan.Plan { return w.plan }

@@ -55,6 +55,18 @@ func (m *Memory) Crash(keep int) {
 	}
 }
 
+// Clone copies the disk as it stands: what is not synced is not synced in the copy either. No file of the copy is open, and
+// nothing that has the first open reaches it.
+func (m *Memory) Clone() *Memory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	c := &Memory{NoSync: m.NoSync, calls: m.calls, files: map[string]*memoryFile{}}
+	for name, f := range m.files {
+		c.files[name] = &memoryFile{data: slices.Clone(f.data), synced: f.synced}
+	}
+	return c
+}
+
 // Append implements FS.
 func (m *Memory) Append(name string, fresh bool) (File, error) {
 	m.mu.Lock()
