@@ -36,9 +36,12 @@ func (n *node) patience(s step.Step) patience {
 	return patience{max(scaled(p.dead, pace), min(p.dead, shortestPatience)), max(scaled(p.still, pace), min(p.still, shortestStill)), p.poll}
 }
 
-// However fast a simulator's minutes pass, requests, their retries and Retry-After (whole seconds) take real time.
+// However fast a simulator's minutes pass, requests, their retries and Retry-After (whole seconds) take real time. Only a pace
+// above 1 comes down to these; hardware has the patience of its kind of step.
 const (
-	shortestPatience = 40 * time.Second
+	// shortestPatience has room for one whole round of the client's own waits in a look (1, 2 and 4 s) and some seconds of a
+	// Retry-After. At the speeds at which it counts, a simulated POST of 20 minutes is over within two seconds.
+	shortestPatience = 10 * time.Second
 	shortestStill    = time.Second
 )
 

@@ -232,17 +232,24 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 }
 
 // health stops retrying on a BMC that answers nothing but errors, so that a broken one does not cost a full round of waits
-// for every resource.
-type health struct{ exhausted atomic.Int32 }
+// for every resource. One round is enough for a BMC that has never answered: about 25 s, or as long as its Retry-After asks for,
+// up to longestHint. One that has answered before may be restarting, and gets a second.
+type health struct {
+	exhausted atomic.Int32
+	answered  atomic.Bool
+}
 
 func (h *health) allow(n int) int {
-	if h.exhausted.Load() >= 2 {
+	if rounds := h.exhausted.Load(); rounds >= 2 || rounds == 1 && !h.answered.Load() {
 		return 0
 	}
 	return n
 }
 
-func (h *health) good() { h.exhausted.Store(0) }
+func (h *health) good() {
+	h.answered.Store(true)
+	h.exhausted.Store(0)
+}
 
 func (h *health) bad(err error) {
 	if !IsCancelled(err) {

@@ -144,6 +144,33 @@ func TestBrokenBMCIsGivenUp(t *testing.T) {
 	})
 }
 
+// A BMC that has never answered anything but 503 gets one round of waits in all, and its Retry-After is obeyed in it.
+func TestBMCThatNeverAnswersIsGivenUpSooner(t *testing.T) {
+	for _, c := range []struct {
+		after    string
+		min, max time.Duration
+	}{{"", 15 * time.Second, 31 * time.Second}, {"10", 50 * time.Second, 50 * time.Second}, {"3600", longestHint, longestHint}} {
+		bubble(t, func(t *testing.T, b *bmc, client *Client) {
+			b.setHook(func(w http.ResponseWriter, r *http.Request, _ int) bool {
+				if c.after != "" {
+					w.Header().Set("Retry-After", c.after)
+				}
+				status(503)(w, r)
+				return true
+			})
+			start := time.Now()
+			for i := range 100 {
+				if _, err := client.Root(t.Context()); !IsTransient(err) {
+					t.Fatalf("request %d: %v", i, err)
+				}
+			}
+			if d := time.Since(start); d < c.min || d > c.max {
+				t.Errorf("Retry-After %q: given up after %s, want %s to %s", c.after, d, c.min, c.max)
+			}
+		})
+	}
+}
+
 // What is cancelled says so, in the middle of a wait too.
 func TestCancel(t *testing.T) {
 	bubble(t, func(t *testing.T, b *bmc, c *Client) {
