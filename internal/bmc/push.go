@@ -111,6 +111,9 @@ func (d *Driver) actFirmware(ctx context.Context, a *act) error {
 	if err := a.intend(ctx, base); err != nil {
 		return err
 	}
+	if err := d.clockRight(ctx, a); err != nil {
+		return err
+	}
 	r, err := send(ctx)
 	if err != nil {
 		return d.afterLostPush(ctx, a, err)

@@ -2,8 +2,10 @@ package plan
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -192,5 +194,30 @@ func TestDestroy(t *testing.T) {
 	n.OnDestroy = "erase"
 	if p, r := destroy(); !p.Empty() || len(r.Blocked) != 1 {
 		t.Errorf("erase is refused:\n%s", planText(p))
+	}
+}
+
+// R47: a BMC whose clock is wrong is said to be, where images are pushed to it, and nowhere else; the reading's own time counts.
+func TestClock(t *testing.T) {
+	for name, c := range map[string]struct {
+		clock string
+		flash bool
+		want  bool
+	}{
+		"years ago": {"2020-12-01T00:00:00Z", true, true}, "with an odd zone": {"2020-12-01T00:00:00+0000", true, true},
+		"nothing is pushed": {"2020-12-01T00:00:00Z", false, false}, "right": {"2026-11-25T12:03:00Z", true, false}, "not told": {"", true, false},
+		"no time": {"0000-00-00T00:00:00Z", true, false},
+	} {
+		l, n, dev := one("smc")
+		if c.flash {
+			wantFirmware(n)
+			setVersion(dev, "NIC", "28.39")
+		}
+		l.o.Taken = time.Date(2026, 11, 25, 12, 0, 0, 0, time.UTC)
+		dev.BMC.DateTime = c.clock
+		_, r := Build(l.d, l.o, Options{})
+		if got := slices.ContainsFunc(r.Warnings, func(n Note) bool { return n.Rule == "bmc.clock" }); got != c.want {
+			t.Errorf("%s: warned %v\n%+v", name, got, r)
+		}
 	}
 }

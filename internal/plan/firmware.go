@@ -44,6 +44,7 @@ func (n *nodeBuild) planFirmware() {
 	for _, c := range b.Components {
 		f.order(c)
 	}
+	n.checkClock(f.origin)
 	for _, pair := range b.NoMerge {
 		n.apart = append(n.apart, apart{"firmware:" + pair[0], "firmware:" + pair[1], "no_merge of baseline " + b.Key})
 	}
@@ -146,6 +147,16 @@ func (f *firmwareBuild) readFrom(from string) (string, bool) {
 		return f.dev.BMC.FirmwareVersion, true
 	default:
 		return "", false
+	}
+}
+
+// checkClock says that the BMC's clock will be set, where images are going to be pushed and it is wrong (R47).
+func (n *nodeBuild) checkClock(origin diag.Origin) {
+	off, told := n.dev.BMC.ClockOff(n.o.Taken)
+	pushes := slices.ContainsFunc(n.changes, func(c *change) bool { return c.step.Kind == step.Firmware })
+	if told && pushes && !n.o.Taken.IsZero() && off.Abs() > rack.ClockTolerance {
+		n.warn("bmc.clock", "The BMC's clock is wrong", fmt.Sprintf("It says %s. It is set before the first image is pushed, because a signed "+
+			"image may not be valid yet on that day. Give it a time server, so that it stays right.", n.dev.BMC.DateTime), origin)
 	}
 }
 

@@ -44,7 +44,7 @@ func (o Observation) Digest() Digest {
 	o.Taken = time.Time{}
 	o.Devices = slices.Clone(o.Devices)
 	for i := range o.Devices {
-		o.Devices[i].Stats = Stats{}
+		o.Devices[i].Stats, o.Devices[i].BMC.DateTime = Stats{}, ""
 		o.Devices[i].Power = nil
 	}
 	return DigestOf(o)
@@ -82,6 +82,20 @@ func (d Device) Host() (System, bool) {
 	return System{}, false
 }
 
+// ClockOff tells by how much the BMC's clock differs from the time at, when that is more than a minute's inaccuracy can
+// explain; told is false when the BMC's clock cannot be read.
+func (b BMC) ClockOff(at time.Time) (off time.Duration, told bool) {
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05Z0700"} {
+		if t, err := time.Parse(layout, b.DateTime); err == nil {
+			return t.Sub(at), true
+		}
+	}
+	return 0, false
+}
+
+// ClockTolerance is how wrong a BMC's clock may be before signatures and certificates suffer (redfish.md §5.1).
+const ClockTolerance = 5 * time.Minute
+
 // BMC is the management controller.
 type BMC struct {
 	Vendor          string `json:"vendor"`
@@ -92,6 +106,7 @@ type BMC struct {
 	Dialect         string `json:"dialect,omitempty"` // idrac, ilo, supermicro, xcc, ami, openbmc, unknown
 	LastResetTime   string `json:"last_reset_time,omitempty"`
 	UUID            string `json:"uuid,omitempty"`
+	DateTime        string `json:"date_time,omitempty"` // its own clock when it was read; as it says it (R42)
 
 	MACs []string `json:"macs,omitempty"` // of its own network ports, lower case, sorted
 }

@@ -21,7 +21,7 @@ func managerRoutes(b *BMC, m map[string]*route) {
 	}
 	add(b, m, d.manager(), &route{get: func(*call) obj {
 		o := obj{"@odata.type": d.typ("Manager"), "Id": d.managerID, "Name": "Manager", "ManagerType": "BMC", "Status": enabled(),
-			"FirmwareVersion": b.managerVersion(), "DateTime": stamp(b.now), "DateTimeLocalOffset": "+00:00", "PowerState": powerOn,
+			"FirmwareVersion": b.managerVersion(), "DateTime": stamp(b.clock()), "DateTimeLocalOffset": "+00:00", "PowerState": powerOn,
 			"UUID": b.uuid, "Model": d.managerModel(), "EthernetInterfaces": ref(d.manager() + "/EthernetInterfaces"),
 			"Actions": obj{"#Manager.Reset": b.resetAction(d.manager()+"/Actions/Manager.Reset", info, d.managerResets)},
 			"Links": obj{"ManagerForServers": refs([]string{d.sys()}), "ManagerForChassis": refs([]string{d.chassis()}),
@@ -39,7 +39,7 @@ func managerRoutes(b *BMC, m map[string]*route) {
 			o["Links"].(obj)["Oem"] = obj{"Dell": obj{"@odata.type": "#DellOem.v1_3_0.DellOemLinks", "Jobs": ref(d.manager() + "/Oem/Dell/Jobs")}}
 		}
 		return o
-	}})
+	}, patch: setClock})
 	add(b, m, d.manager()+"/Actions/Manager.Reset", &route{post: resetManager})
 	if d.baseboard != "" {
 		hgxManagerRoutes(b, m)

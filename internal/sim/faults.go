@@ -64,6 +64,7 @@ var faultTable = []FaultInfo{
 	{ID: "R40", Summary: "$expand drops properties", Dialects: []string{dialectAMI, dialectOpenBMC}, Lasting: true},
 	{ID: "R41", Summary: "an empty collection has Members: null", Dialects: []string{dialectOpenBMC}, Lasting: true, BreaksSchema: true},
 	{ID: "R42", Summary: "release dates that are no dates", Dialects: []string{dialectIDRAC, dialectSupermicro}, Lasting: true, BreaksSchema: true},
+	{ID: "R47", Summary: "the BMC's clock was never set, and images are not valid yet", Dialects: []string{dialectSupermicro, dialectAMI, dialectOpenBMC}, Lasting: true},
 	{ID: "R55", Summary: "the Bios resource shows pending values as current", Dialects: []string{dialectIDRAC}, Lasting: true},
 	{ID: "R72", Summary: "the firmware inventory takes minutes", Dialects: []string{dialectAMI}, times: 2, early: 2},
 	{ID: "R73", Summary: "401 now and then with the right password", Dialects: []string{dialectILO}, times: 1, early: 2},

@@ -327,6 +327,9 @@ func (b *BMC) judge(img image, err error, p params) (*component, obj) {
 	if c.name == "bios" && b.host.power != powerOff && b.faults.on("bios-needs-off") {
 		return nil, b.msg("ChassisPowerStateOffRequired", b.dia.chassisID)
 	}
+	if b.clockWrong() { // its signature is of a day that has not come
+		return nil, b.msg("VerificationFailed", img.version, "the manager")
+	}
 	if c.name == "bmc" && len(p.Targets) > 0 && b.faults.on("R89") {
 		return nil, b.msg("NoTargetsDetermined", img.version)
 	}

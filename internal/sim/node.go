@@ -53,6 +53,9 @@ type BMC struct {
 	nextID   map[string]int
 	uploads  int  // pushes that are being received
 	wet      bool // Poke{Leak}
+
+	clockIsSet bool
+	clockSet   time.Duration // how far the set clock is from the right one
 }
 
 // event is something that becomes due.

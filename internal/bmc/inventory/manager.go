@@ -37,7 +37,7 @@ func (r *reader) readManager(ctx context.Context, managersRead <-chan struct{}) 
 	}
 	d.BMC.Model, d.BMC.FirmwareVersion = r.checked(manager, "Model"), r.checked(manager, "FirmwareVersion")
 	d.BMC.UUID = first(d.BMC.UUID, strings.ToLower(text(manager.Obj, "UUID")))
-	d.BMC.LastResetTime = text(manager.Obj, "LastResetTime")
+	d.BMC.LastResetTime, d.BMC.DateTime = text(manager.Obj, "LastResetTime"), text(manager.Obj, "DateTime")
 	if d.BMC.Vendor == "" {
 		d.BMC.Vendor = text(manager.Obj, "Manufacturer")
 	}

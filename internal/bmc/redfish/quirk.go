@@ -31,7 +31,6 @@ const (
 	LateInventory   Behaviour = "late_inventory"    // versions may lag a finished task by 5 min
 	VersionInSystem Behaviour = "version_in_system" // the UEFI version is only in Systems
 	TaskNotMonitor  Behaviour = "task_not_monitor"  // a GET on the monitor deletes the task
-	ClockFirst      Behaviour = "clock_first"       // the BMC's clock may be years wrong
 	SlotOneMedia    Behaviour = "slot_one_media"    // virtual media works in the first slot
 	PlainMediaURL   Behaviour = "plain_media_url"   // InsertMedia takes Image alone, without query
 	SerialVolumes   Behaviour = "serial_volumes"    // BIOS and volume jobs not together
