@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/metalwright/metalwright/firmware"
 	"github.com/metalwright/metalwright/internal/bmc/bmclibx"
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
 	"github.com/metalwright/metalwright/internal/rack"
@@ -344,6 +345,19 @@ func TestRowsBySelector(t *testing.T) {
 	s.Args.Rows, s.Args.Select = []string{"9"}, rack.RowSelect{Name: "^System ROM$"}
 	mustCheck(t, f.driver(withImage(picture)), s, nil, step.Done)
 	s.Args.Select = rack.RowSelect{}
+	mustCheck(t, f.driver(withImage(picture)), s, nil, step.Unknown)
+}
+
+// R88: a version that no row tells is read from the system, as the baseline says; a row that is there does not matter then.
+func TestVersionReadFromSystem(t *testing.T) {
+	f := newFake("NVIDIA")
+	f.set(sysPath, "1.0", "BiosVersion")
+	s := firmwareStep()
+	s.Args.Rows, s.Args.ReadFrom = nil, firmware.FromBIOS
+	mustCheck(t, f.driver(withImage(picture)), s, nil, step.Ready)
+	f.set(sysPath, "2.0", "BiosVersion")
+	mustCheck(t, f.driver(withImage(picture)), s, nil, step.Done)
+	f.set(sysPath, "N/A", "BiosVersion")
 	mustCheck(t, f.driver(withImage(picture)), s, nil, step.Unknown)
 }
 

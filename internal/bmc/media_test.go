@@ -87,6 +87,12 @@ func TestMediaWays(t *testing.T) {
 			slot(f, "1", func(obj) error { return nil })
 			slot(f, "2", mounts(f, "2"))
 		}, "2", ""},
+		{"the first slot alone works, and is named last (R24)", "Dell", func(f *fake) {
+			f.set("/redfish/v1/", "Integrated Dell Remote Access Controller 10", "Product")
+			f.set(bmcPath, "17G Monolithic", "Model")
+			slot(f, "1", mounts(f, "1"))
+			slot(f, "0", mounts(f, "0"))
+		}, "0", ""},
 		{"shown as inserted after an eject (R23)", "Dell", func(f *fake) {
 			slot(f, "1", mounts(f, "1"))
 			f.set(bmcPath+"/Media/1", true, "Inserted")

@@ -391,7 +391,7 @@ func (n *nodeBuild) verb(class step.Activation) (step.Activation, bool) {
 		ok    bool
 	}{
 		{step.HostReset, has(host, "ForceRestart", "GracefulRestart") || offOn},
-		{step.HostPowerCycle, has(host, "PowerCycle") || offOn},
+		{step.HostPowerCycle, (has(host, "PowerCycle") || offOn) && !n.dev.Capabilities.PowerCycleShallow},
 		{step.AuxCycle, n.dev.Capabilities.AuxCycle != "" || full},
 		{step.ACCycle, full},
 	}

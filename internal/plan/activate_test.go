@@ -125,6 +125,11 @@ func TestLayers(t *testing.T) {
 			d.Capabilities.AuxCycle = "oem:/x"
 			baseline(l, func(b *rack.Baseline) { b.Components[2].Reset = "aux_cycle" })
 		}, map[string]int{"aux_cycle": 1}, ""},
+		{"a power cycle that leaves standby power is none (R51)", func(l *lab, n *rack.Node, d *rack.Device) {
+			all4(n, d)
+			d.Capabilities.AuxCycle, d.Capabilities.PowerCycleShallow = "oem:/x", true
+			baseline(l, func(b *rack.Baseline) { b.Components[2].Reset = "host_power_cycle" })
+		}, map[string]int{"aux_cycle": 1}, ""},
 		{"a BMC that goes last has its reset last", func(l *lab, n *rack.Node, d *rack.Device) {
 			all4(n, d)
 			setVersion(d, "BMC", "1.0")

@@ -296,6 +296,7 @@ type Capabilities struct {
 	HTTPPush          bool     `json:"http_push,omitempty"`
 	ApplyTimes        []string `json:"apply_times,omitempty"` // of multipart or SimpleUpdate
 	MaxImageBytes     int64    `json:"max_image_bytes,omitempty"`
+	PowerCycleShallow bool     `json:"power_cycle_shallow,omitempty"` // off and on leaves standby power: it activates no more than a restart (R51)
 	VirtualMedia      bool     `json:"virtual_media,omitempty"`
 	Events            bool     `json:"events,omitempty"`
 }

@@ -152,10 +152,10 @@ func (e *Error) advice() string {
 	if errors.Is(e.Err, ErrSentUnknown) {
 		return "Nothing was repeated. The next run reads the device first and goes on from what it finds."
 	}
-	if a := adviceOfKind[e.Kind]; a != "" {
+	if a := step.AdviceOf(e.Err); a != "" {
 		return a
 	}
-	if a := step.AdviceOf(e.Err); a != "" {
+	if a := adviceOfKind[e.Kind]; a != "" {
 		return a
 	}
 	switch {

@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/metalwright/metalwright/internal/step"
 )
 
 const (
@@ -114,7 +116,7 @@ func (w *wire) connect(ctx context.Context, network, _ string) (net.Conn, error)
 	conn := tls.Client(held, w.verify.config())
 	if err := conn.HandshakeContext(ctx); err != nil {
 		held.Close()
-		return nil, &handshakeError{err}
+		return nil, &handshakeError{tooOld(err)}
 	}
 	return conn, nil
 }
@@ -278,9 +280,12 @@ func (c *Client) classify(parent, attempt context.Context, q call, a answer, err
 	var untrusted *UntrustedError
 	var dial *dialError
 	var shake *handshakeError
+	var old *step.Failure // of tooOld
 	switch {
 	case errors.As(err, &untrusted):
 		e.Kind, e.Err = Untrusted, untrusted
+	case errors.As(err, &old):
+		e.Kind, e.Err = Untrusted, old
 	case parent.Err() != nil:
 		e.Kind, e.Err = Cancelled, context.Cause(parent)
 	case errors.Is(err, errTooLarge):

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/metalwright/metalwright/internal/step"
 )
 
 // Trust says which certificate a BMC may show. One of the three is used, in this order: the pin, the certificate
@@ -137,6 +139,23 @@ func (v *verifier) config() *tls.Config {
 		CurvePreferences: []tls.CurveID{tls.X25519, tls.CurveP256, tls.CurveP384},
 	}
 }
+
+// tooOld says in plain words that a BMC and we have no version or cipher of TLS in common (R48).
+func tooOld(err error) error {
+	var alert tls.AlertError
+	protocol := errors.As(err, &alert) && (alert == alertHandshakeFailure || alert == alertProtocolVersion)
+	if !protocol && !strings.Contains(err.Error(), "protocol version not supported") && !strings.Contains(err.Error(), "unsupported versions") {
+		return err
+	}
+	return step.Fail(step.Trust, fmt.Errorf("the BMC offers no TLS 1.2 or newer with a safe cipher: %w", err),
+		"Update the BMC's firmware, or switch TLS 1.2 on in its settings. Older TLS is never used: a password could be read on the way.")
+}
+
+// Alerts of TLS (RFC 8446, 6).
+const (
+	alertHandshakeFailure tls.AlertError = 40
+	alertProtocolVersion  tls.AlertError = 70
+)
 
 func (v *verifier) verify(cs tls.ConnectionState) error {
 	if len(cs.PeerCertificates) == 0 {

@@ -8,6 +8,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -201,5 +203,24 @@ func TestBaseAddress(t *testing.T) {
 		if _, err := New(Options{Base: "10.0.0.1", Trust: Trust{PinSHA256: bad}}); err == nil {
 			t.Errorf("pin %q is accepted", bad)
 		}
+	}
+}
+
+// R48: a BMC that speaks nothing newer than TLS 1.1 is refused with a reason, before a password is asked for.
+func TestOldTLS(t *testing.T) {
+	srv := httptest.NewUnstartedServer(http.NotFoundHandler())
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0)
+	srv.TLS = &tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11} //nolint:gosec // the old BMC under test
+	srv.StartTLS()
+	defer srv.Close()
+	c, err := New(Options{Base: srv.URL, Trust: Trust{PinSHA256: InfoOf(srv.Certificate()).PinSHA256}, Login: func(context.Context) (string, string, error) {
+		t.Error("a password was asked for")
+		return "", "", nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = c.Root(t.Context()); err == nil || !strings.Contains(err.Error(), "TLS 1.2") || step.AdviceOf(err) == "" {
+		t.Errorf("got %v; advice %q", err, step.AdviceOf(err))
 	}
 }

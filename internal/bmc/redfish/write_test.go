@@ -246,6 +246,8 @@ func TestIfMatch(t *testing.T) {
 			}
 			status(412)(w, r)
 		}, want: []string{`"5"`, "5", "-", `"5"`, "5", "-"}},
+		{name: "demanded, and none is told (R96)", tag: "", serve: match(`"5"`), want: []string{"-"}, fails: true},
+		{name: "none told, none needed (R96)", tag: "", given: "", serve: fine, want: []string{"-", "-"}},
 		{name: "nothing fits", tag: `"5"`, given: `"5"`, serve: only(status(412)), want: []string{`"5"`, "5", "-"}, fails: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
