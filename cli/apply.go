@@ -54,6 +54,7 @@ The first interrupt lets what is under way finish and starts nothing new; the se
 		},
 	}
 	f.add(c)
+	f.addLLDP(c)
 	c.Flags().StringVar(&f.mirror, "mirror", "", "URL that BMCs fetch firmware files from, where they take no push (default: this process serves them)")
 	c.Flags().BoolVar(&f.approve, "auto-approve", false, "do not ask")
 	c.Flags().IntVar(&f.parallel, "parallel", 0, "nodes at once, at most (default: as the rollout says)")

@@ -10,7 +10,7 @@ import (
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		newInit(a), newValidate(a), newFmt(a), newExpand(a), newExplain(a), newTest(a), newLock(a),
-		newPlan(a), newApply(a), newVerify(a), newDestroy(a),
+		newPlan(a), newApply(a), newVerify(a), newDestroy(a), newCable(a),
 		newDiscover(a), newBind(a), newSurvey(a),
 		newJournal(a), newEvidence(a), newUnlock(a),
 		newSim(a),

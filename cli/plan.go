@@ -49,6 +49,7 @@ With -out the plan is kept; metalwright apply FILE does exactly that plan, or re
 		},
 	}
 	f.add(c)
+	f.addLLDP(c)
 	c.Flags().StringVar(&out, "out", "", "keep the plan in this file")
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "end with 2 when there are changes")
 	c.Flags().StringSliceVar(&only, "node", nil, "only these nodes")

@@ -225,7 +225,7 @@ func newSimLedger(a *app) *cobra.Command {
 func newSimPoke(a *app) *cobra.Command {
 	var f workspaceFlags
 	var bios, firmware []string
-	var power, drop string
+	var power, drop, cable string
 	c := &cobra.Command{
 		Use:     "poke DIR NODE",
 		Short:   "Change a simulated node behind everybody's back",
@@ -236,7 +236,7 @@ func newSimPoke(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			body := sim.Poke{Power: power, DropVolume: drop}
+			body := sim.Poke{Power: power, DropVolume: drop, Cable: cable}
 			if body.BIOS, err = pairs(bios); err != nil {
 				return err
 			}
@@ -261,6 +261,7 @@ func newSimPoke(a *app) *cobra.Command {
 	c.Flags().StringArrayVar(&firmware, "firmware", nil, "COMPONENT=VERSION (may be repeated)")
 	c.Flags().StringVar(&power, "power", "", "On or Off")
 	c.Flags().StringVar(&drop, "drop-volume", "", "name of a volume that vanishes")
+	c.Flags().StringVar(&cable, "cable", "", "the cable of its first rail: swap, pull or fix")
 	return c
 }
 

@@ -49,6 +49,7 @@ design are drift.` + codes(exitDone, exitError, exitChanges, exitStopped, exitIn
 		},
 	}
 	f.add(c)
+	f.addLLDP(c)
 	c.Flags().StringSliceVar(&only, "node", nil, "only these nodes")
 	return c
 }

@@ -21,7 +21,8 @@ type workspaceFlags struct {
 	debug    bool
 	tell     bool // how many warnings there are: the command is about what the blueprint asks for
 	mirror   string
-	unlocked bool // the lock file is about to be written anew: it is not held against the catalog
+	lldp     []string // files and folders of neighbours
+	unlocked bool     // the lock file is about to be written anew: it is not held against the catalog
 }
 
 func (f *workspaceFlags) add(c *cobra.Command) {
@@ -32,13 +33,18 @@ func (f *workspaceFlags) add(c *cobra.Command) {
 	c.Flags().BoolVar(&f.debug, "debug", false, "log every request to standard error, without secrets")
 }
 
+// addLLDP adds the flag of commands that hold cables against the plan.
+func (f *workspaceFlags) addLLDP(c *cobra.Command) {
+	c.Flags().StringArrayVar(&f.lldp, "lldp", nil, "file or folder of neighbours: lldpctl, SONiC, NetQ, ibnetdiscover … (may be repeated)")
+}
+
 // read loads the blueprint in the folder that args or --dir names, with what is wrong with it.
 func (a *app) read(f *workspaceFlags, args []string) (*engine.Workspace, diag.List, error) {
 	dir := f.dir
 	if len(args) > 0 {
 		dir = args[0]
 	}
-	opt := engine.Options{Dir: dir, VarFiles: f.varFiles, Variables: map[string]any{}, Operator: f.operator, Mirror: f.mirror, IgnoreLock: f.unlocked}
+	opt := engine.Options{Dir: dir, VarFiles: f.varFiles, Variables: map[string]any{}, Operator: f.operator, Mirror: f.mirror, IgnoreLock: f.unlocked, LLDP: f.lldp}
 	for _, v := range f.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok || name == "" {

@@ -193,7 +193,7 @@ func TestPolicies(t *testing.T) {
 
 func TestBlueprintFolders(t *testing.T) {
 	c := load(t)
-	if got := c.BlueprintNames(); !slices.Equal(got, []string{"hgx-b200-air-4rack", "hgx-h100-4node", "lab-1rack"}) {
+	if got := c.BlueprintNames(); !slices.Equal(got, []string{"fabric-1rack", "hgx-b200-air-4rack", "hgx-h100-4node", "lab-1rack"}) {
 		t.Errorf("blueprints are %v", got)
 	}
 	for _, name := range c.BlueprintNames() {

@@ -45,6 +45,7 @@ type Options struct {
 	Bindings   []rack.Binding   // nil = read from Dir/site.bind.hcl
 	Dial       Dialer           // nil = the network
 	Mirror     string           // URL that BMCs fetch firmware files from; empty = this process serves them while a run lasts
+	LLDP       []string         // files and folders of neighbours, for fabrics
 	LookupEnv  func(string) (string, bool)
 	IgnoreLock bool       // the lock file is about to be written anew
 	JournalFS  journal.FS // disk under the journals; nil = the machine's

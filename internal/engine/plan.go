@@ -17,6 +17,7 @@ type SurveyOptions struct {
 	Only     []string              // node names; empty = all
 	Progress func(done, total int) // nil = none
 	Deep     bool                  // read too what planning the Design needs beyond a survey
+	Cables   bool                  // read too what BMCs tell of the neighbours of ports
 }
 
 // Survey reads every node of the Design, and says as a gap what could not be read. It changes nothing.
@@ -27,9 +28,22 @@ func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observat
 			continue
 		}
 		targets = append(targets, survey.Target{Address: string(n.Address), Node: n.Name, Endpoint: w.Bindings[n.Name].URL,
-			Open: func(ctx context.Context) (survey.Reader, error) { return w.reader(ctx, n, opt.Deep) }})
+			Open: func(ctx context.Context) (survey.Reader, error) { return w.reader(ctx, n, w.facets(n, opt)) }})
 	}
-	return survey.Run(ctx, targets, survey.Options{Progress: opt.Progress})
+	o := survey.Run(ctx, targets, survey.Options{Progress: opt.Progress})
+	o.Cables = w.cables()
+	return o
+}
+
+// facets is what a survey reads of a node beyond what every survey does.
+func (w *Workspace) facets(n rack.Node, opt SurveyOptions) []rack.Facet {
+	switch {
+	case opt.Deep:
+		return w.Design.Facets(n)
+	case opt.Cables:
+		return []rack.Facet{rack.FacetNeighbours}
+	}
+	return nil
 }
 
 // Plan surveys and plans. The observation it rests on comes with it. Nodes that could not be read well enough to plan are read
@@ -67,7 +81,7 @@ func merged(o, second rack.Observation, nodes []string, d rack.Design) rack.Obse
 			addr[string(n.Address)] = true
 		}
 	}
-	out := rack.Observation{Format: o.Format, Taken: second.Taken}
+	out := rack.Observation{Format: o.Format, Taken: second.Taken, Cables: second.Cables}
 	for _, dev := range o.Devices {
 		if !addr[dev.Address] {
 			out.Devices = append(out.Devices, dev)

@@ -79,14 +79,10 @@ func (r reader) Read(ctx context.Context) (rack.Device, []rack.Gap, error) {
 }
 
 // reader opens the reader of one node.
-func (w *Workspace) reader(ctx context.Context, n rack.Node, deep bool) (survey.Reader, error) {
+func (w *Workspace) reader(ctx context.Context, n rack.Node, facets []rack.Facet) (survey.Reader, error) {
 	d, err := w.driver(ctx, n.Name)
 	if err != nil {
 		return nil, err
-	}
-	var facets []rack.Facet
-	if deep {
-		facets = n.Facets()
 	}
 	return reader{d, facets}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/metalwright/metalwright/internal/diag"
+	"github.com/metalwright/metalwright/internal/fabric"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/step"
 )
@@ -49,6 +50,7 @@ func (n *nodeBuild) wantDesign() {
 	n.checkSafety()
 	n.checkIdentity()
 	n.checkGPUs()
+	n.checkCables()
 	n.planFirmware()
 	n.planBIOS()
 	n.planVolumes()
@@ -63,6 +65,7 @@ type builder struct {
 	o      rack.Observation
 	opt    Options
 	report Report
+	wiring *fabric.Findings // of all cables, when somebody asks
 }
 
 func newBuilder(d rack.Design, o rack.Observation, opt Options) *builder {

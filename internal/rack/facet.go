@@ -17,3 +17,16 @@ func (n Node) Facets() []Facet {
 	}
 	return out
 }
+
+// Facets lists what planning a node of this design needs beyond a survey: its own facets, and neighbours when a fabric has it.
+func (d Design) Facets(n Node) []Facet {
+	out := n.Facets()
+	for _, f := range d.Fabrics {
+		for _, a := range f.Attach {
+			if a == n.Address {
+				return append(out, FacetNeighbours)
+			}
+		}
+	}
+	return out
+}

@@ -109,6 +109,8 @@ type BMC struct {
 	DateTime        string `json:"date_time,omitempty"` // its own clock when it was read; as it says it (R42)
 
 	MACs []string `json:"macs,omitempty"` // of its own network ports, lower case, sorted
+
+	Neighbour *Neighbour `json:"neighbour,omitempty"` // of its own port; facet neighbours
 }
 
 // System is a Redfish ComputerSystem. Host is true for the one that can be reset and booted.

@@ -36,7 +36,8 @@ func managerRoutes(b *BMC, m map[string]*route) {
 			}
 		}
 		if d.settingsJob {
-			o["Links"].(obj)["Oem"] = obj{"Dell": obj{"@odata.type": "#DellOem.v1_3_0.DellOemLinks", "Jobs": ref(d.manager() + "/Oem/Dell/Jobs")}}
+			o["Links"].(obj)["Oem"] = obj{"Dell": obj{"@odata.type": "#DellOem.v1_3_0.DellOemLinks", "Jobs": ref(d.manager() + "/Oem/Dell/Jobs"),
+				"DellSwitchConnectionCollection": ref(d.sys() + "/NetworkPorts/Oem/Dell/DellSwitchConnections")}}
 		}
 		return o
 	}, patch: setClock})

@@ -64,7 +64,8 @@ type Poke struct {
 	DropVolume string            `json:"drop_volume,omitempty"` // name
 	EjectMedia bool              `json:"eject_media,omitempty"`
 	BootOrder  []string          `json:"boot_order,omitempty"`
-	Leak       bool              `json:"leak,omitempty"` // from now on a detector is Critical, as with R92
+	Leak       bool              `json:"leak,omitempty"`  // from now on a detector is Critical, as with R92
+	Cable      string            `json:"cable,omitempty"` // of the first rail: swap, pull or fix
 }
 
 // Ledger returns a copy of the counts.
@@ -117,6 +118,11 @@ func (b *BMC) Truth() Truth {
 
 // Poke changes the node behind everybody's back. Nothing is counted.
 func (b *BMC) Poke(p Poke) error {
+	if p.Cable != "" {
+		if err := b.rack.Cable(b.name, p.Cable); err != nil {
+			return err
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.advance()

@@ -49,6 +49,7 @@ func networkRoutes(b *BMC, m map[string]*route) {
 	add(b, m, base, &route{get: func(*call) obj {
 		return collection("NetworkAdapterCollection.NetworkAdapterCollection", "Network Adapter Collection", ids)
 	}})
+	switchConnections(b, m)
 	add(b, m, d.sys()+"/EthernetInterfaces", &route{get: func(*call) obj {
 		return collection("EthernetInterfaceCollection.EthernetInterfaceCollection", "Ethernet Interface Collection", eths)
 	}})
@@ -108,12 +109,14 @@ func ports(b *BMC, m map[string]*route, i int, n rack.PartFacts) {
 				o["LinkStatus"] = "Up"
 				o["AssociatedNetworkAddresses"] = []any{mac}
 				o["CurrentLinkSpeedMbps"] = portSpeed(n) / 1_000_000
+				b.wired(o, i, p)
 				return o
 			}
 			o["CurrentSpeedGbps"] = portSpeed(n) / 1_000_000_000
 			if n.Protocol != "InfiniBand" {
 				o["Ethernet"] = obj{"AssociatedMACAddresses": []any{mac}}
 			}
+			b.wired(o, i, p)
 			return o
 		}})
 	}

@@ -20,6 +20,7 @@ import (
 	"github.com/metalwright/metalwright/firmware"
 	"github.com/metalwright/metalwright/internal/blueprint"
 	"github.com/metalwright/metalwright/internal/catalog"
+	"github.com/metalwright/metalwright/internal/fabric"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/sim"
 )
@@ -58,8 +59,20 @@ var lab = sync.OnceValues(func() (rack.Design, error) {
 	}
 	bp, diags := blueprint.Parse(c.Blueprints["lab-1rack"])
 	d, more := blueprint.Resolve(bp, blueprint.Options{Catalog: c, Now: time.Date(2026, 11, 25, 0, 0, 0, 0, time.UTC)})
+	withFabric(&d, c)
 	return d, append(diags, more...).Err()
 })
+
+// withFabric puts every node on a small Ethernet fabric, so that what ports tell of their neighbours is held against the schemas too.
+func withFabric(d *rack.Design, c catalog.Catalog) {
+	f := rack.Fabric{Address: "fabric.lab", Name: "lab", Design: "fabric.lab_rail2"}
+	for _, n := range d.Nodes {
+		f.Attach = append(f.Attach, n.Address)
+	}
+	d.Hardware["fabric.lab_rail2"], d.Hardware["switch.sn5600"] = c.Hardware["fabric.lab_rail2"], c.Hardware["switch.sn5600"]
+	d.Fabrics = []rack.Fabric{f}
+	fabric.Resolve(d)
+}
 
 func labDesign(t testing.TB) rack.Design {
 	t.Helper()

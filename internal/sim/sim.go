@@ -49,6 +49,7 @@ type Rack struct {
 	nodes  map[string]*BMC
 	mu     sync.Mutex
 	closed bool
+	cables *cabling
 }
 
 // New builds the rack. Nothing listens yet: use DialContext in memory, or Start for sockets.
@@ -66,7 +67,7 @@ func New(d rack.Design, o Options) (*Rack, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Rack{opt: o, nodes: map[string]*BMC{}}
+	r := &Rack{opt: o, nodes: map[string]*BMC{}, cables: newCabling(d)}
 	for _, n := range d.Nodes {
 		hw, ok := d.Hardware[n.Hardware]
 		if !ok {
@@ -83,6 +84,9 @@ func New(d rack.Design, o Options) (*Rack, error) {
 		r.order = append(r.order, n.Name)
 	}
 	sort.Strings(r.order)
+	if err := r.wireFaults(plan); err != nil {
+		return nil, err
+	}
 	return r, nil
 }
 

@@ -103,6 +103,7 @@ type reader struct {
 	dev         rack.Device
 
 	chassisNICs    [][]rack.NIC // by place in chassis
+	switchSeen     []rack.NIC   // Dell's view of neighbours
 	equipmentLeaks []rack.LeakDetector
 	equipmentPower []rack.PowerUnit
 }
@@ -128,6 +129,7 @@ func (r *reader) device(ctx context.Context) rack.Device {
 	for i, c := range r.chassis {
 		r.placeNICs(c, r.chassisNICs[i])
 	}
+	r.placeNeighbours()
 	r.addEquipment()
 	r.auxAttribute()
 	r.readGPUs(ctx)

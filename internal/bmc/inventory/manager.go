@@ -45,6 +45,7 @@ func (r *reader) readManager(ctx context.Context, managersRead <-chan struct{}) 
 	par(
 		func() { d.Capabilities.ManagerResetTypes = r.resetTypes(ctx, manager.Obj, "Manager.Reset") },
 		func() { r.readMedia(ctx, manager) },
+		func() { r.readSwitchConnections(ctx, manager) },
 		func() {
 			for _, e := range r.take(ctx, manager.Obj.Link("EthernetInterfaces")) {
 				d.BMC.MACs = union(d.BMC.MACs, mac(first(e.Obj.Str("PermanentMACAddress"), e.Obj.Str("MACAddress"))))

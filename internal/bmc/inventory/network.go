@@ -37,6 +37,12 @@ func (s *system) addNIC(n rack.NIC) {
 	if s.nics[i].SpeedBps == 0 {
 		s.nics[i].SpeedBps = n.SpeedBps
 	}
+	if n.Path != "" {
+		s.nics[i].Path, s.nics[i].Neighbour = n.Path, n.Neighbour
+		if n.Link != "Unknown" { // the port knows better than the host's interface on it
+			s.nics[i].Link = n.Link
+		}
+	}
 }
 
 // bits bounds a speed to what a port can have; what is beyond is not told.
@@ -73,7 +79,7 @@ func (r *reader) adapterPorts(ctx context.Context, c *redfish.Resource) []rack.N
 		}
 		ports := r.take(ctx, first(a.Obj.Link("Ports"), a.Obj.Link("NetworkPorts")))
 		for _, p := range ports {
-			found[i] = append(found[i], portNICs(p)...)
+			found[i] = append(found[i], r.withNeighbour(p, portNICs(p))...)
 		}
 		if told := addresses(found[i]); told > 0 && told >= portCount(a.Obj) {
 			return

@@ -219,6 +219,12 @@ func (s *system) finish() rack.System {
 	}
 	if o.NICs = s.nics; len(o.NICs) == 0 {
 		o.NICs = s.bare // beside ports with a MAC they would be the same ports again
+	} else {
+		for _, n := range s.bare {
+			if n.Path != "" && (n.Neighbour != nil || n.Link == "LinkDown") { // asked for neighbours: what each port says counts
+				o.NICs = append(o.NICs, n)
+			}
+		}
 	}
 	o.Processors, o.Drives, o.Volumes, o.NICs = some(o.Processors), some(o.Drives), some(o.Volumes), some(o.NICs)
 	return o

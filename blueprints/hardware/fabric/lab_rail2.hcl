@@ -1,13 +1,13 @@
 # A small Ethernet fabric to learn on: two rails, two leaves, one spine each way. The numbers are the author's own.
-fabric "lab400_rail2" {
+fabric "lab_rail2" {
   vendor   = "generic"
-  summary  = "2 rails of 400G, one unit of 16 nodes, 2 leaf and 2 spine switches"
+  summary  = "2 rails of 100G, one unit of 16 nodes, 2 leaf and 2 spine switches"
   source   = "author's number: a fabric for a bench"
   verified = false
 
   rails {
     count = 2
-    rate  = "400Gb/s"
+    rate  = "100Gb/s"
   }
 
   units "1" {
