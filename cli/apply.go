@@ -233,6 +233,9 @@ func (a *app) showResult(got engine.Applied, p plan.Plan, elapsed time.Duration)
 	}
 	for _, n := range got.Result.Nodes {
 		a.printf("%s %s %s   %s, %d of %s, %s\n", mark(n.Word), n.Node, n.Word, resetWords(n.Resets), n.Steps, count(n.Of, "step"), n.Elapsed.Round(time.Second))
+		if len(n.Recovered) > 0 {
+			a.printf("    recovered by %s\n", strings.Join(n.Recovered, ", then "))
+		}
 		if n.Text != "" {
 			at := ""
 			if !n.Origin.IsZero() {

@@ -45,6 +45,14 @@ func (n *node) activate(s step.Step) error {
 		}
 		if p.attempts >= maxAttempts {
 			err := fmt.Errorf("asked for %d times and never seen to happen", p.attempts)
+			helped, lerr := n.climb(s, err)
+			if lerr != nil {
+				return lerr
+			}
+			if helped {
+				p.op = nil
+				continue
+			}
 			return n.fail(s, step.Fail(step.Rejected, err, "Look at the BMC's own log; reset it by hand, then plan again."))
 		}
 		p.op = nil

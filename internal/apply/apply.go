@@ -102,20 +102,21 @@ func (r Result) Count(words ...Word) int {
 
 // NodeResult is how one node ended.
 type NodeResult struct {
-	Node     string         `json:"node"`
-	Address  rack.Address   `json:"address"`
-	Word     Word           `json:"result"`
-	Left     bool           `json:"left,omitempty"` // not ended: resume goes on with it
-	Steps    int            `json:"steps"`          // that are done or were so
-	Of       int            `json:"of"`
-	Resets   map[string]int `json:"resets,omitempty"` // issued by this process, by class
-	Elapsed  time.Duration  `json:"elapsed_ns"`
-	Step     step.ID        `json:"step,omitempty"` // where it ended, unless done
-	Class    step.Class     `json:"class,omitempty"`
-	Text     string         `json:"text,omitempty"`
-	Advice   string         `json:"advice,omitempty"`
-	Messages []string       `json:"messages,omitempty"`
-	Origin   diag.Origin    `json:"origin,omitzero"` // the text that asked for the step
+	Node      string         `json:"node"`
+	Address   rack.Address   `json:"address"`
+	Word      Word           `json:"result"`
+	Left      bool           `json:"left,omitempty"` // not ended: resume goes on with it
+	Steps     int            `json:"steps"`          // that are done or were so
+	Of        int            `json:"of"`
+	Resets    map[string]int `json:"resets,omitempty"`    // issued by this process, by class
+	Recovered []string       `json:"recovered,omitempty"` // rungs of the recovery ladder that this process took and the device came back from; not among Resets
+	Elapsed   time.Duration  `json:"elapsed_ns"`
+	Step      step.ID        `json:"step,omitempty"` // where it ended, unless done
+	Class     step.Class     `json:"class,omitempty"`
+	Text      string         `json:"text,omitempty"`
+	Advice    string         `json:"advice,omitempty"`
+	Messages  []string       `json:"messages,omitempty"`
+	Origin    diag.Origin    `json:"origin,omitzero"` // the text that asked for the step
 }
 
 // Event is one thing that happened, for a live view.
@@ -123,7 +124,7 @@ type Event struct {
 	Time      time.Time     `json:"time"`
 	Wave      string        `json:"wave,omitempty"`
 	Node      string        `json:"node,omitempty"`
-	Phase     string        `json:"phase"` // waiting, connect, look, act, wait, done, skipped, blocked, failed, stop
+	Phase     string        `json:"phase"` // waiting, connect, look, act, wait, recover, done, skipped, blocked, failed, stop
 	Step      step.ID       `json:"step,omitempty"`
 	Kind      step.Kind     `json:"kind,omitempty"`
 	Index     int           `json:"index,omitempty"` // of the step, from 1

@@ -37,6 +37,8 @@ type hooks struct {
 	confirm    int                                                    // instead of confirmReads
 	uploads    int                                                    // instead of maxUploads
 	afterAct   func(ctx context.Context, d Driver, s step.Step) error // done after each Act that succeeded
+	rung       func(step.Step) bool                                   // instead of what allows a rung
+	forgetful  bool                                                   // a later process does not know which rungs were taken
 	noQuota    bool                                                   // goes on after failures
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/metalwright/metalwright/internal/journal"
@@ -23,6 +24,10 @@ type node struct {
 	steps     map[step.ID]*progress
 	activator map[step.ID]step.ID // which step makes a staged one real
 	resets    map[string]int
+
+	rungs     []step.Step      // of the recovery ladder, mildest first
+	used      map[step.ID]bool // rungs that were taken, by this process or an earlier one
+	recovered []string         // what helped, for people
 }
 
 // progress is what this process knows about one step.
@@ -41,8 +46,9 @@ type progress struct {
 
 func newNode(r *run, np plan.NodePlan, w plan.Wave, _ int) *node {
 	n := &node{r: r, np: np, wave: w, started: time.Now(), steps: map[step.ID]*progress{},
-		activator: map[step.ID]step.ID{}, resets: map[string]int{}}
-	for _, s := range np.Steps {
+		activator: map[step.ID]step.ID{}, resets: map[string]int{}, used: map[step.ID]bool{}}
+	n.rungs = step.Ladder(np.Name, np.Address, systemOf(np))
+	for _, s := range slices.Concat(np.Steps, n.rungs) {
 		old := r.replay.Steps[s.ID]
 		p := &progress{open: old.Open}
 		switch {
@@ -77,6 +83,9 @@ func (n *node) run() NodeResult {
 	closeDriver, err := n.connect()
 	if err == nil {
 		defer closeDriver()
+	}
+	if err == nil {
+		err = n.goOn()
 	}
 	for i := 0; i < len(n.np.Steps) && err == nil; i++ {
 		n.index = i
@@ -222,6 +231,9 @@ func (n *node) retry(s step.Step, st step.State) (over, act bool, err error) {
 		return true, false, n.fail(s, step.Fail(step.HardwareBad, cause, "The image was pushed twice and the version did not change. "+
 			"Look at the BMC's own log before it is pushed again."))
 	case p.attempts >= maxAttempts:
+		if helped, err := n.climb(s, cause); helped || err != nil {
+			return false, helped, err
+		}
 		if class == step.Transient && p.lastErr == nil {
 			class = step.Rejected
 		}
@@ -276,6 +288,9 @@ func (n *node) act(s step.Step) error {
 		if p.op == nil { // nothing was sent: this attempt counts all the same
 			p.attempts++
 			if p.attempts >= maxAttempts {
+				if helped, lerr := n.climb(s, err); helped || lerr != nil {
+					return lerr
+				}
 				return n.fail(s, fmt.Errorf("tried %d times: %w", p.attempts, err))
 			}
 		}
@@ -302,7 +317,7 @@ func (n *node) dispatched(s step.Step, op step.Op) error {
 	}
 	if op.Sent && (p.op == nil || !p.op.Sent) {
 		p.sent++
-		if s.Kind == step.Reset {
+		if s.Kind == step.Reset && !n.used[s.ID] { // a rung is told apart
 			n.resets[s.Activation.String()]++
 		}
 	}
@@ -476,7 +491,7 @@ func wordOf(err error) Word {
 // end records how the node ended, and leaves a note for every intent that has no outcome.
 func (n *node) end(err error) NodeResult {
 	res := NodeResult{Node: n.np.Name, Address: n.np.Address, Of: len(n.np.Steps), Resets: n.resets,
-		Elapsed: time.Since(n.started), Word: Skipped}
+		Elapsed: time.Since(n.started), Word: Skipped, Recovered: n.recovered}
 	for _, s := range n.np.Steps {
 		switch n.steps[s.ID].result {
 		case Done:
@@ -515,7 +530,7 @@ func (n *node) end(err error) NodeResult {
 }
 
 func (n *node) recordEnd(res NodeResult) error {
-	for _, s := range n.np.Steps {
+	for _, s := range slices.Concat(n.np.Steps, n.rungs) {
 		if n.steps[s.ID].open {
 			text := "accepted by the device and not made real: " + res.Text
 			if err := n.r.record(journal.Record{Kind: journal.Note, Node: n.np.Name, Step: s.ID, Text: text}); err != nil {

@@ -59,6 +59,10 @@ func newSimWorld(seed uint64, nodes []string, faults ...string) (*simWorld, erro
 	if err != nil {
 		return nil, err
 	}
+	return newSimWorldOf(d, seed, faults...)
+}
+
+func newSimWorldOf(d rack.Design, seed uint64, faults ...string) (*simWorld, error) {
 	twin, err := sim.New(d, sim.Options{Seed: seed, Fetch: fetchImage})
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ var (
 )
 
 // stories are what a seed may tell besides its faults that end.
-var stories = []string{"", "", "", "", "auth", "moved", "safety", "refused", "recipe", "crowd", "full disk", "two operators", "taken over", "stop"}
+var stories = []string{"", "", "", "", "auth", "moved", "safety", "refused", "recipe", "crowd", "full disk", "two operators", "taken over", "stop", "wedged"}
 
 func storyOf(seed uint64) string { return stories[seed%uint64(len(stories))] }
 

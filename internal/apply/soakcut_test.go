@@ -172,7 +172,7 @@ func (s *soak) about(line []byte) (journal.Kind, step.Kind) {
 		return "", ""
 	}
 	for _, np := range s.world.Plan().Nodes {
-		for _, st := range np.Steps {
+		for _, st := range slices.Concat(np.Steps, step.Ladder(np.Name, "", "")) {
 			if st.ID == l.Record.Step {
 				return l.Record.Kind, st.Kind
 			}

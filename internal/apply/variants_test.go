@@ -115,13 +115,15 @@ var variants = map[string]variant{
 		}
 		return d.Act(ctx, s, func(step.Op) error { return nil })
 	}}),
-	"takes no leases":              fixed(hooks{noLease: true}),
-	"acts after a lease is lost":   fixed(hooks{noLeaseAct: true}),
-	"a third login":                fixed(hooks{retry: func(c step.Class) bool { return c == step.Auth }}),
-	"believes one look":            fixed(hooks{confirm: 1}),
-	"pushes to all at once":        fixed(hooks{uploads: 100}),
-	"goes on when all fail alike":  fixed(hooks{noQuota: true}),
-	"takes a refusal for a hiccup": fixed(hooks{retry: func(c step.Class) bool { return c == step.Rejected }}),
+	"takes no leases":             fixed(hooks{noLease: true}),
+	"acts after a lease is lost":  fixed(hooks{noLeaseAct: true}),
+	"a third login":               fixed(hooks{retry: func(c step.Class) bool { return c == step.Auth }}),
+	"believes one look":           fixed(hooks{confirm: 1}),
+	"pushes to all at once":       fixed(hooks{uploads: 100}),
+	"goes on when all fail alike": fixed(hooks{noQuota: true}),
+	"takes a rung over a flash, and of the host, unasked": fixed(hooks{rung: func(step.Step) bool { return true }}),
+	"climbs the ladder twice":                             fixed(hooks{forgetful: true}),
+	"takes a refusal for a hiccup":                        fixed(hooks{retry: func(c step.Class) bool { return c == step.Rejected }}),
 }
 
 // variantCuts is how many cuts of a seed it may take to notice a variant.
@@ -132,7 +134,7 @@ func TestSoakCatches(t *testing.T) {
 	for name, v := range variants {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			for seed := uint64(1); seed <= 56; seed++ {
+			for seed := uint64(1); seed <= 150; seed++ {
 				if bad, _ := trySeed(t, seed, v, variantCuts); len(bad) > 0 {
 					t.Logf("caught at seed %d (%s): %s", seed, storyOf(seed), strings.Join(bad[:min(2, len(bad))], "; "))
 					return

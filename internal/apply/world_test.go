@@ -92,6 +92,8 @@ type fakeNode struct {
 	pushes map[string]int
 	resets map[string]int
 	logins int // that failed
+
+	ladder // of the recovery
 }
 
 // fork copies the rack as it stands, with no process at it.
@@ -107,6 +109,7 @@ func (w *fakeRack) fork() *fakeRack {
 		x.staged, x.volumes, x.created = maps.Clone(n.staged), maps.Clone(n.volumes), maps.Clone(n.created)
 		x.settings, x.lastReset = maps.Clone(n.settings), maps.Clone(n.lastReset)
 		x.pushes, x.resets = maps.Clone(n.pushes), maps.Clone(n.resets)
+		x.taken = maps.Clone(n.taken)
 		c.nodes[name] = &x
 	}
 	return c
@@ -128,6 +131,9 @@ type nodeFault struct {
 	transient int    // percent of looks that fail
 	// unreachable: its BMC has no power
 	unreachable bool
+	wedge       string    // the rung that it takes until the BIOS may be written
+	wedgeAt     step.Kind // what it refuses: the BIOS, or, with images staged, a volume
+	asleep      bool      // the host is off before
 }
 
 // roll decides something about a node, the same way for the same seed whatever else goes on: a number below n.
@@ -163,7 +169,7 @@ func newFakeRack(seed uint64, special string) *fakeRack {
 		name := fmt.Sprintf("n%d", i+1)
 		n := &fakeNode{w: w, name: name, count: map[string]int{}, power: true, bios: map[string]any{}, fw: map[string]string{},
 			staged: map[string]string{}, volumes: map[string]time.Time{}, created: map[string]int{}, settings: map[step.ID]bool{},
-			lastReset: map[string]time.Time{}, pushes: map[string]int{}, resets: map[string]int{}}
+			lastReset: map[string]time.Time{}, pushes: map[string]int{}, resets: map[string]int{}, ladder: ladder{taken: map[step.ID]int{}}}
 		w.nodes[name] = n
 		n.fault = w.faults(i, count, special)
 		p.Nodes = append(p.Nodes, n.makePlan(special))
@@ -206,6 +212,12 @@ func (w *fakeRack) faults(i, count int, special string) nodeFault {
 		f.moved = last
 	case "safety":
 		f.safety = last
+	case "wedged":
+		if last {
+			f.wedge = fakeRungs[roll(w.seed, "rung", len(fakeRungs))]
+			f.wedgeAt = []step.Kind{step.BIOS, step.BIOS, step.Volume}[roll(w.seed, "wedge at", 3)]
+			f.asleep = roll(w.seed, "asleep", 3) == 0
+		}
 	case "refused":
 		if last {
 			f.refuses = "bios"
@@ -240,7 +252,7 @@ func (n *fakeNode) makePlan(special string) plan.NodePlan {
 		add(step.Step{Kind: step.Reset, Activation: step.BMCReset, Activates: []step.ID{id}})
 		np.Resets[step.BMCReset.String()]++
 	}
-	if has("off", 4) {
+	if has("off", 4) && !n.fault.asleep {
 		n.power = true
 	} else {
 		n.power, n.fault.lazy = false, false // what a power-on does not activate, it cannot activate once more
@@ -281,7 +293,7 @@ func (n *fakeNode) makePlan(special string) plan.NodePlan {
 
 // plainKinds are the kinds of step that the rack in memory knows no more of than whether it was done, besides the boot order.
 var plainKinds = sync.OnceValue(func() []step.Kind {
-	own := []step.Kind{step.Power, step.BIOS, step.BootOrder, step.Volume, step.Firmware, step.Reset}
+	own := []step.Kind{step.Power, step.BIOS, step.BootOrder, step.Volume, step.Firmware, step.Reset, step.ClearJobs}
 	return slices.DeleteFunc(slices.Clone(stepKinds()), func(k step.Kind) bool { return slices.Contains(own, k) })
 })
 
@@ -447,6 +459,8 @@ func (w *fakeRack) Expect(node string) (Word, step.Class) {
 		return Blocked, step.HasMoved
 	case f.safety:
 		return Blocked, step.Safety
+	case w.nodes[node].lost():
+		return Failed, step.Transient
 	case f.refuses != "":
 		return Failed, step.Rejected
 	}
@@ -495,6 +509,11 @@ func (w *fakeRack) Violations(over bool) []string {
 			}
 			if got > allowed {
 				out = append(out, fmt.Sprintf("%s: %d %s, planned were %d", n.name, got, class, np.Resets[class]))
+			}
+		}
+		for id, got := range n.taken {
+			if got > 1 {
+				out = append(out, fmt.Sprintf("%s: the rung %s was taken %d times", n.name, id, got))
 			}
 		}
 		for name, got := range n.created {

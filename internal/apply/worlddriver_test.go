@@ -60,6 +60,8 @@ func (n *fakeNode) standing(s step.Step, op *step.Op) step.State {
 		return n.standingFirmware(s, op)
 	case step.Reset:
 		return n.standingReset(s, op)
+	case step.ClearJobs:
+		return n.standingJobs()
 	case step.Volume:
 		at, ok := n.volumes["boot"]
 		switch now := time.Now(); {
@@ -179,6 +181,9 @@ func (d *fakeDriver) Act(ctx context.Context, s step.Step, record func(step.Op) 
 	if err == nil && fault == "early" {
 		err = transient("503 before anything was sent")
 	}
+	if err == nil {
+		err = n.wedged(s)
+	}
 	if err != nil {
 		return err
 	}
@@ -284,6 +289,8 @@ func (d *fakeDriver) affect(s step.Step, fault string) error {
 			n.power = true
 			n.down(2 * time.Second)
 		}
+	case step.ClearJobs:
+		n.rung(s)
 	case step.Reset:
 		n.reset(s)
 	default:
@@ -311,7 +318,11 @@ func (n *fakeNode) reset(s step.Step) {
 	if n.flash != "" {
 		n.w.violate("%s: %s while %s is being written", n.name, s.Activation, n.flash)
 	}
-	n.resets[s.Activation.String()]++
+	if isRung(s) {
+		n.rung(s)
+	} else {
+		n.resets[s.Activation.String()]++
+	}
 	if s.Activation == step.BMCReset {
 		n.bmcFrom = time.Now().Add(3 * time.Second)
 		n.bmcUntil = n.bmcFrom.Add(time.Duration(60+n.roll("bmc", 200)) * time.Second)

@@ -124,6 +124,8 @@ func (d *Driver) check(ctx context.Context, s step.Step, op *step.Op) (step.Stat
 		return d.checkMedia(ctx, s, op)
 	case step.Reset:
 		return d.checkReset(ctx, s, op)
+	case step.ClearJobs:
+		return d.checkClearJobs(ctx, s)
 	default:
 		return step.State{}, unsupported("step kind %q", s.Kind)
 	}
@@ -164,6 +166,8 @@ func (d *Driver) act(ctx context.Context, a *act) error {
 		return d.actMedia(ctx, a)
 	case step.Reset:
 		return d.actReset(ctx, a)
+	case step.ClearJobs:
+		return d.actClearJobs(ctx, a)
 	default:
 		return unsupported("step kind %q", a.s.Kind)
 	}

@@ -90,6 +90,13 @@ var faultTable = []FaultInfo{
 		Lasting: true, OptIn: true, Unmet: "no driver acts on cables: a plan stops at them", Shown: []string{"internal/engine TestCablesOfASimulatedRack"}},
 	{ID: faultPull, Summary: "the cable of a node's first rail is out; sim poke --cable fix repairs it", Lasting: true, OptIn: true,
 		Unmet: "no driver acts on cables: a plan stops at them", Shown: []string{"internal/engine TestCablesOfASimulatedRack"}},
+	{ID: "job-queue-full", Summary: "settings are refused with 503 until dead jobs are deleted", Dialects: []string{dialectIDRAC},
+		OptIn: true, times: 1, early: 1, Unmet: unmetWedge, Shown: shownWedge},
+	{ID: "wedged-bmc", Summary: "settings are refused with 503 until the BMC is reset", OptIn: true, times: 1, early: 1, Unmet: unmetWedge, Shown: shownWedge},
+	{ID: "wedged-host", Summary: "settings are refused with 503 until the host is power-cycled", OptIn: true, times: 1, early: 1,
+		Unmet: unmetWedge, Shown: shownWedge},
+	{ID: "wedged-aux", Summary: "settings are refused with 503 until standby power is cut", Dialects: []string{dialectILO, dialectXCC, dialectOpenBMC},
+		OptIn: true, times: 1, early: 1, Unmet: unmetWedge, Shown: shownWedge},
 	{ID: "http503", Summary: "503 with Retry-After", times: 3, early: 40},
 	{ID: "reset", Summary: "the connection of a read is cut", times: 3, early: 60},
 	{ID: "lost-answer", Summary: "a write is acted on, its answer is lost", times: 1, early: 4},
@@ -101,6 +108,10 @@ var faultTable = []FaultInfo{
 	{ID: "sessions-full", Summary: "no free session for a while", times: 2, early: 3},
 	{ID: "bmc-gone", Summary: "the BMC cannot be reached for some minutes", times: 1, early: 150},
 }
+
+const unmetWedge = "the recovery ladder of the apply loop gets past it, no verb alone"
+
+var shownWedge = []string{"internal/apply TestLadder"}
 
 // Faults lists every fault, in the order of the quirk table.
 func Faults() []FaultInfo { return slices.Clone(faultTable) }
@@ -136,6 +147,7 @@ type faultState struct {
 	live  map[string]*fault
 	quiet int // requests during which no connection is disturbed: a client may try again in peace
 	power time.Time
+	wedge wedge
 }
 
 // fault is one fault with its schedule: it fires at the next opportunity from `next` on, then after each gap.

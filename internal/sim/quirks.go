@@ -33,6 +33,8 @@ func (s *faultState) before(c *call, _ *route) *answer {
 		return &answer{status: cut}
 	case s.warming(c):
 		return s.busy("10")
+	case s.wedged(c):
+		return s.busy("5")
 	case !session && s.disturb("http503", c):
 		return s.busy("5")
 	case read && s.disturb("html", c):
