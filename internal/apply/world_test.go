@@ -215,6 +215,7 @@ func (w *fakeRack) faults(i, count int, special string) nodeFault {
 	case "wedged":
 		if last {
 			f.wedge = fakeRungs[roll(w.seed, "rung", len(fakeRungs))]
+			f.deaf = false
 			f.wedgeAt = []step.Kind{step.BIOS, step.BIOS, step.Volume}[roll(w.seed, "wedge at", 3)]
 			f.asleep = roll(w.seed, "asleep", 3) == 0
 		}

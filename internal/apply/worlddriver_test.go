@@ -215,6 +215,9 @@ func (n *fakeNode) actFault(s step.Step) string {
 	if s.Kind == step.BIOS && n.fault.deaf || s.Kind == step.Firmware && n.fault.badFlash == s.Args.Component {
 		budget = 1
 	}
+	if n.fault.wedge != "" && s.Kind == n.fault.wedgeAt {
+		return "" // the wedge is what is wrong; one more attempt follows a rung
+	}
 	if n.w.quiet || n.count[string(s.ID)+" faults"] >= budget {
 		return ""
 	}
