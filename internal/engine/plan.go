@@ -51,12 +51,14 @@ func (w *Workspace) facets(n rack.Node, opt SurveyOptions) []rack.Facet {
 func (w *Workspace) Plan(ctx context.Context, opt SurveyOptions) (plan.Plan, rack.Observation) {
 	opt.Deep = true
 	o := w.Survey(ctx, opt)
+	w.markUnfinished(&o)
 	p, _ := plan.Build(w.Design, o, plan.Options{Only: opt.Only, Now: w.opt.Now})
 	again := unreadable(p)
 	if len(again) == 0 || ctx.Err() != nil {
 		return p, o
 	}
 	second := w.Survey(ctx, SurveyOptions{Only: again, Deep: true})
+	w.markUnfinished(&second)
 	o = merged(o, second, again, w.Design)
 	p, _ = plan.Build(w.Design, o, plan.Options{Only: opt.Only, Now: w.opt.Now})
 	return p, o

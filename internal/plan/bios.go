@@ -49,6 +49,7 @@ func (n *nodeBuild) planBIOS() {
 	}
 	p.foreignPending()
 	p.planReset(origin)
+	p.unfinishedDestroy(origin)
 	if len(p.set) > 0 && !n.stopped {
 		p.stage(origin)
 	}

@@ -203,6 +203,9 @@ type NIC struct {
 	Neighbour *Neighbour `json:"neighbour,omitempty"` // facet neighbours; nil = none told
 }
 
+// PendingOfDestroy says of a job that a destroy of this workspace made it and was cut off. No BMC tells that: the journals do.
+const PendingOfDestroy = "destroy"
+
 // BIOS is the setup of a host: what runs, and what differs from it and waits for a reset.
 type BIOS struct {
 	Path         string            `json:"path,omitempty"`
@@ -211,6 +214,7 @@ type BIOS struct {
 	Attributes   Attributes        `json:"attributes"`
 	Pending      Attributes        `json:"pending"`
 	PendingJob   string            `json:"pending_job,omitempty"`  // live configuration job that holds what waits (Dell)
+	PendingOf    string            `json:"pending_of,omitempty"`   // whose job that is: PendingOfDestroy; empty = not known
 	ResetAction  string            `json:"reset_action,omitempty"` // target of Bios.ResetBios; empty = not offered
 	Registry     string            `json:"registry"`
 	RegistryDoc  *BIOSRegistryInfo `json:"registry_doc,omitempty"` // read only when asked for
