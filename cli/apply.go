@@ -24,6 +24,7 @@ type applyFlags struct {
 	parallel int
 	only     []string
 	fresh    bool
+	acts     actFlags
 }
 
 func newApply(a *app) *cobra.Command {
@@ -36,8 +37,9 @@ metalwright plan -out it does exactly that plan and refuses when a device has mo
 An apply that was cut off is gone on with by the same command: what was begun is looked at first and never repeated blindly.
 The first interrupt lets what is under way finish and starts nothing new; the second leaves at once.` +
 			codes(exitDone, exitError, exitStopped, exitMoved, exitInterrupted),
-		Example: "  metalwright apply\n  metalwright apply lab.plan\n  metalwright apply lab --auto-approve --parallel 4",
-		Args:    cobra.MaximumNArgs(1),
+		Example: "  metalwright apply\n  metalwright apply lab.plan\n  metalwright apply lab --auto-approve --parallel 4\n" +
+			"  metalwright apply --act tpm_clear@a01-n1 --reason \"re-delivered\"",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			file := ""
 			if len(args) > 0 {
@@ -60,6 +62,7 @@ The first interrupt lets what is under way finish and starts nothing new; the se
 	c.Flags().IntVar(&f.parallel, "parallel", 0, "nodes at once, at most (default: as the rollout says)")
 	c.Flags().StringSliceVar(&f.only, "node", nil, "only these nodes")
 	c.Flags().BoolVar(&f.fresh, "new-plan", false, "do not go on with an earlier run: plan anew")
+	f.acts.add(c)
 	return c
 }
 
@@ -68,6 +71,9 @@ func (a *app) apply(ctx context.Context, w *engine.Workspace, f *applyFlags, fil
 		pending, err := w.Pending()
 		if err != nil {
 			return err
+		}
+		if pending != nil && len(f.acts.acts) > 0 {
+			return errors.New("an earlier run was cut off: go on with it first (metalwright apply), or give --new-plan")
 		}
 		if pending != nil {
 			a.say("resuming %s at step %d of %d: what was begun is looked at first, nothing is repeated", pending.Plan.Digest.Short(),
@@ -82,7 +88,10 @@ func (a *app) apply(ctx context.Context, w *engine.Workspace, f *applyFlags, fil
 		return err
 	}
 	if p.Empty() {
-		return planCode(p, false)
+		if p.Report.Clean() && len(f.only) == 0 {
+			err = w.KeepSetups(o)
+		}
+		return errors.Join(err, planCode(p, false))
 	}
 	if !f.approve && file == "" {
 		if err := a.ask(ctx, p); err != nil {
@@ -110,7 +119,14 @@ func (a *app) decide(ctx context.Context, w *engine.Workspace, f *applyFlags, fi
 			f.only = append(f.only, n.Name)
 		}
 	}
-	p, o := w.Plan(ctx, engine.SurveyOptions{Only: f.only, Progress: a.progress("read")})
+	asked, err := f.acts.read(w)
+	if err != nil {
+		return plan.Plan{}, rack.Observation{}, err
+	}
+	if file != "" {
+		asked = want.Plan.Acts
+	}
+	p, o := w.Plan(ctx, engine.SurveyOptions{Only: f.only, Acts: asked, Progress: a.progress("read")})
 	if err := ctx.Err(); err != nil {
 		return p, o, err
 	}

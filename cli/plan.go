@@ -14,12 +14,13 @@ func newPlan(a *app) *cobra.Command {
 	var out string
 	var detailed bool
 	var only []string
+	var acts actFlags
 	c := &cobra.Command{
 		Use: "plan [DIR]", GroupID: "rack", Short: "Show what would change, with resets, minutes and needs of hands",
 		Long: `Plan reads every node and shows what would have to change so that the rack is as the blueprint says. It changes nothing.
 With -out the plan is kept; metalwright apply FILE does exactly that plan, or refuses when a device has moved meanwhile.` +
 			codes(exitDone, exitError, exitChanges, exitStopped, exitInterrupted) + "\n\nCode 2 is returned only with --detailed-exitcode.",
-		Example: "  metalwright plan\n  metalwright plan lab -out lab.plan\n  metalwright plan --json --detailed-exitcode",
+		Example: "  metalwright plan\n  metalwright plan lab -out lab.plan\n  metalwright plan --json --detailed-exitcode\n  metalwright plan --act boot_once=Pxe@a01-n1 -out boot.plan",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			w, err := a.load(&f, args)
@@ -27,7 +28,11 @@ With -out the plan is kept; metalwright apply FILE does exactly that plan, or re
 				return err
 			}
 			defer func() { _ = w.Close() }()
-			p, o := w.Plan(c.Context(), engine.SurveyOptions{Only: only, Progress: a.progress("read")})
+			asked, err := acts.read(w)
+			if err != nil {
+				return err
+			}
+			p, o := w.Plan(c.Context(), engine.SurveyOptions{Only: only, Acts: asked, Progress: a.progress("read")})
 			if err := c.Context().Err(); err != nil {
 				return err
 			}
@@ -53,6 +58,7 @@ With -out the plan is kept; metalwright apply FILE does exactly that plan, or re
 	c.Flags().StringVar(&out, "out", "", "keep the plan in this file")
 	c.Flags().BoolVar(&detailed, "detailed-exitcode", false, "end with 2 when there are changes")
 	c.Flags().StringSliceVar(&only, "node", nil, "only these nodes")
+	acts.add(c)
 	return c
 }
 

@@ -140,6 +140,10 @@ func inWords(s step.Step) string {
 		return fmt.Sprintf("firmware %s %s", s.Args.Component, word(s.Want["version"]))
 	case step.BIOS:
 		return count(len(s.Want), "BIOS setting")
+	case step.BIOSReset:
+		return "BIOS defaults"
+	case step.NIC:
+		return "port " + s.Args.Component
 	case step.BootOrder:
 		return "boot order"
 	case step.Volume:

@@ -171,12 +171,8 @@ func describe(s step.Step) []string {
 	switch s.Kind {
 	case step.Firmware:
 		return []string{fmt.Sprintf("~ firmware %-10s %v -> %v", s.Args.Component, word(s.Expect["version"]), word(s.Want["version"]))}
-	case step.BIOS:
-		var out []string
-		for _, k := range slices.Sorted(maps.Keys(s.Want)) {
-			out = append(out, fmt.Sprintf("~ bios %s %v -> %v", k, word(s.Expect[k]), word(s.Want[k])))
-		}
-		return out
+	case step.BIOS, step.BIOSReset, step.NIC, step.SecureBoot, step.DPU:
+		return settingLines(s)
 	case step.Volume:
 		if gone, ok := s.Want["exists"].(bool); ok && !gone {
 			return []string{fmt.Sprintf("- volume %v (its data is lost)", word(s.Expect["name"]))}
@@ -191,6 +187,9 @@ func describe(s step.Step) []string {
 	case step.Power:
 		return []string{fmt.Sprintf("~ power %v -> %v", word(s.Expect["power_state"]), word(s.Want["power_state"]))}
 	case step.BootOrder:
+		if uri, ok := s.Want["http_uri"]; ok {
+			return []string{fmt.Sprintf("~ http boot loads %v -> %v", word(s.Expect["http_uri"]), word(uri))}
+		}
 		return []string{fmt.Sprintf("~ boot order %v -> %v", word(s.Expect["order"]), word(s.Want["order"]))}
 	case step.BootOnce:
 		return []string{fmt.Sprintf("~ boot once from %v", word(s.Want["target"]))}
@@ -340,4 +339,18 @@ func lastLabel(addr rack.Address) string {
 		s = s[i+1:]
 	}
 	return s
+}
+
+// settingLines are the settings of a step, one a line.
+func settingLines(s step.Step) []string {
+	head := map[step.Kind]string{step.BIOS: "bios", step.BIOSReset: "bios default", step.NIC: "port " + s.Args.Component,
+		step.SecureBoot: "secure boot", step.DPU: "dpu"}[s.Kind]
+	if s.Args.Method == "enrol" {
+		return []string{fmt.Sprintf("+ secure boot certificate in %s (%s)", s.Args.Component, s.Args.File)}
+	}
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(s.Want)) {
+		out = append(out, fmt.Sprintf("~ %s %s %v -> %v", head, k, word(s.Expect[k]), word(s.Want[k])))
+	}
+	return out
 }

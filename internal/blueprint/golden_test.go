@@ -55,6 +55,15 @@ func goldenCatalog() Catalog {
 			Digest: rack.DigestOf(key),
 			Match:  rack.BaselineMatch{Hardware: []string{"big"}}}
 	}
+	c.BIOSIntents, c.BIOSProfiles = map[string]rack.BIOSIntentDef{}, map[string]rack.BIOSProfile{}
+	for name, values := range map[string][]string{"sr_iov": {"on", "off"}, "cores": {"1", "2"}, "quiet": {"on"}, "tpm_clear": {"clear"}} {
+		def := rack.BIOSIntentDef{Name: name, Digest: "sha256:intents"}
+		for _, v := range values {
+			def.Offers = append(def.Offers, rack.BIOSOffer{Value: v, Platform: "Big", Set: rack.Attributes{name: v}, Source: "test"})
+		}
+		c.BIOSIntents[name] = def
+	}
+	c.BIOSProfiles["plain"] = rack.BIOSProfile{Name: "plain", Digest: "sha256:profiles", Intents: map[string]string{"sr_iov": "on", "quiet": "on"}}
 	c.Policies["au.strategic"] = residency.Profile{Key: "au.strategic", Jurisdiction: "AU", Serial: 3,
 		Reviewed: "2026-11-01",
 		Digest:   "sha256:au", Rules: map[string]residency.Rule{"place.match": {Severity: "error"},

@@ -1,10 +1,10 @@
 package blueprint
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 
-	"github.com/hashicorp/hcl/v2"
 	"github.com/zclconf/go-cty/cty"
 
 	"github.com/metalwright/metalwright/internal/diag"
@@ -46,12 +46,15 @@ func (rd *reader) node(in *instance) {
 	}
 	if b := rd.sub("boot", "boot"); b != nil {
 		e.Boot = b.boot()
+		if sb := b.sub("secure_boot", ""); sb != nil {
+			e.SecureBoot = sb.secureBoot()
+		}
 	}
 	if d := rd.sub("disks", ""); d != nil {
 		e.Volumes = d.volumes()
 	}
 	if n := rd.sub("nics", ""); n != nil {
-		e.NICs = n.nics()
+		e.NICs, e.DPU = n.nics(), n.dpu()
 	}
 	if c := rd.sub("consent", "data_loss"); c != nil {
 		e.AllowDataLoss = c.consent()
@@ -102,6 +105,13 @@ var bootClasses = list{"Pxe", "Floppy", "Cd", "Usb", "Hdd", "BiosSetup", "Utilit
 func (rd *reader) boot() *rack.BootSpec {
 	e := &rack.BootSpec{Mode: rd.word("mode", "mode", "", "UEFI", "Legacy"), Origin: diag.At(rd.rng)}
 	e.Order, _ = rd.strs("order", "order")
+	if e.HTTPURI, _ = rd.str("http_uri", "http_uri"); e.HTTPURI != "" {
+		u, err := url.Parse(e.HTTPURI)
+		if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
+			rd.errorf(rd.at("http_uri"), "Wrong URI", "%q is not a URL such as \"https://mirror.bne1.example/boot.efi\" (without user or "+
+				"password).", e.HTTPURI)
+		}
+	}
 	seen := map[string]bool{}
 	for _, o := range e.Order {
 		if seen[o] {
@@ -161,28 +171,6 @@ func (rd *reader) drives(raid string) rack.DriveSelector {
 			raid, raidMembers[raid], n)
 	}
 	return e
-}
-
-func (rd *reader) nics() []rack.NICSpec {
-	var out []rack.NICSpec
-	ports := rd.each("port", "nics")
-	for _, name := range sortedKeys(ports) {
-		p := ports[name]
-		e := rack.NICSpec{Name: name, Attributes: map[string]string{}, Origin: diag.At(p.rng)}
-		if a, ok := p.attr["attributes"]; ok {
-			items, _ := p.objectItems(a.expr, "attributes")
-			for _, it := range items {
-				one := &reader{s: p.s, in: p.in, spec: &blockSpec{}, path: p.path + ".attributes", rng: it.keyRange,
-					attr: map[string]attribute{it.key: {it.expr, it.keyRange, hcl.RangeBetween(it.keyRange,
-						it.expr.Range())}}}
-				if s, ok := one.str(it.key, it.key); ok {
-					e.Attributes[it.key] = s
-				}
-			}
-		}
-		out = append(out, e)
-	}
-	return out
 }
 
 func (rd *reader) consent() *rack.DataLossGrant {

@@ -146,9 +146,28 @@ func (d *Driver) checkBIOS(ctx context.Context, s step.Step, op *step.Op) (step.
 				st = waiting // asked for on top of it; a settings object of differences does not show what stays as it is
 			}
 		}
+		if slices.Contains(s.Args.Once, name) {
+			st = d.onceStance(ctx, s, op, x, name)
+		}
 		count[st] = append(count[st], name)
 	}
 	return d.judgeBIOS(ctx, s, op, x, count, seen)
+}
+
+// onceStance judges an attribute that falls back by itself after one start: it is done when the host has started with it.
+func (d *Driver) onceStance(ctx context.Context, s step.Step, op *step.Op, x setup, name string) stance {
+	pend, entered := x.pending[name]
+	waits := entered && equalValue(s.Want[name], pend) && !equalValue(pend, x.current[name]) && (!x.queued || len(x.jobs) > 0)
+	switch {
+	case waits:
+		return waiting
+	case op == nil || !op.Sent:
+		return asPlanned
+	case !d.activated(ctx, s, op):
+		return waiting
+	default:
+		return asWanted
+	}
 }
 
 func (d *Driver) judgeBIOS(ctx context.Context, s step.Step, op *step.Op, x setup, count map[stance][]string, seen step.Facts) (step.State, error) {

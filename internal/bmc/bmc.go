@@ -38,6 +38,8 @@ type Options struct {
 	// Images opens a firmware file by the name that the baseline gives it. What it returns is closed if it is an
 	// io.Closer.
 	Images func(file string) (io.ReaderAt, int64, error)
+	// Keys opens a certificate for a key database of Secure Boot by its bare file name; nil = there is none.
+	Keys func(file string) (io.ReadCloser, error)
 	// ImageURL says where the BMC itself can fetch a firmware file, for BMCs that take no push; nil = nowhere.
 	ImageURL func(file string) (string, error)
 	// Pace is the pause between two looks inside one Act, and sets every other wait in proportion; 0 means 2 s. A
@@ -114,6 +116,12 @@ func (d *Driver) check(ctx context.Context, s step.Step, op *step.Op) (step.Stat
 		return d.checkBIOSReset(ctx, s, op)
 	case step.BootOrder:
 		return d.checkBootOrder(ctx, s, op)
+	case step.SecureBoot:
+		return d.checkSecureBoot(ctx, s, op)
+	case step.NIC:
+		return d.checkNIC(ctx, s, op)
+	case step.DPU:
+		return d.checkDPU(ctx, s, op)
 	case step.BootOnce:
 		return d.checkBootOnce(ctx, s, op)
 	case step.Volume:
@@ -156,6 +164,12 @@ func (d *Driver) act(ctx context.Context, a *act) error {
 		return d.actBIOSReset(ctx, a)
 	case step.BootOrder:
 		return d.actBootOrder(ctx, a)
+	case step.SecureBoot:
+		return d.actSecureBoot(ctx, a)
+	case step.NIC:
+		return d.actNIC(ctx, a)
+	case step.DPU:
+		return d.actDPU(ctx, a)
 	case step.BootOnce:
 		return d.actBootOnce(ctx, a)
 	case step.Volume:

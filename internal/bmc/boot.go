@@ -71,6 +71,9 @@ func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (
 	if err != nil {
 		return step.State{}, err
 	}
+	if uri := textOf(s.Want["http_uri"]); uri != "" {
+		return b.checkURI(s, uri), nil
+	}
 	want, mode := stringsOf(s.Want["order"]), textOf(s.Want["mode"])
 	have := b.boot.Strs("BootOrder")
 	seen := step.Facts{"order": have, "mode": b.boot.Str("BootSourceOverrideMode")}
@@ -115,6 +118,20 @@ func (d *Driver) checkBootOrder(ctx context.Context, s step.Step, op *step.Op) (
 		return state(step.Moved, seen, "the boot order is %s, planned from %s", strings.Join(have, ", "), strings.Join(was, ", ")), nil
 	}
 	return state(step.Ready, seen, ""), nil
+}
+
+// checkURI: HttpBootUri is the BMC's own and needs no reset.
+func (b bootView) checkURI(s step.Step, want string) step.State {
+	have := b.boot.Str("HttpBootUri")
+	seen := step.Facts{"http_uri": have}
+	switch {
+	case have == want:
+		return state(step.Done, seen, "")
+	case have != textOf(s.Expect["http_uri"]):
+		return state(step.Moved, seen, "the URI is %q, planned from %q", have, textOf(s.Expect["http_uri"]))
+	default:
+		return state(step.Ready, seen, "")
+	}
 }
 
 // bootJobs are the live jobs that change the boot order, on BMCs that keep a job queue. Dell's have the name of a BIOS
@@ -168,7 +185,7 @@ func (d *Driver) actBootOrder(ctx context.Context, a *act) error {
 	if err != nil {
 		return err
 	}
-	if t.does(redfish.OrderHandsOff) {
+	if t.does(redfish.OrderHandsOff) && a.s.Want["http_uri"] == nil {
 		return step.Fail(step.Unsupported, fmt.Errorf("this platform must not have its boot order changed from outside"),
 			"Set the boot order in its own setup; it is reported as drift until then.")
 	}
@@ -194,6 +211,9 @@ func (d *Driver) actBootOrder(ctx context.Context, a *act) error {
 	}
 	boot := map[string]any{}
 	place := b.path
+	if uri := textOf(a.s.Want["http_uri"]); uri != "" {
+		boot["HttpBootUri"] = uri
+	}
 	if len(order) > 0 {
 		boot["BootOrder"], place = order, b.place("BootOrder")
 	}

@@ -75,7 +75,7 @@ func design(name string) rack.Design {
 		Hardware: map[string]rack.Hardware{key: {Key: key, Kind: "server", Vendor: name, Dialect: name,
 			Identity: rack.Identity{Models: []string{model}}, Components: parts,
 			GPU: &rack.PartFacts{Model: "GPU", Count: 2}, CPU: &rack.PartFacts{Model: "CPU", Count: 2},
-			NICs: []rack.PartFacts{{Model: "NIC", Count: 2, Ports: 1}},
+			NICs: []rack.PartFacts{{Name: nicName(name), Model: "NIC", Count: 2, Ports: 1}},
 			Disks: []rack.DiskFacts{{Name: "os", Count: 2, CapacityBytes: 480 << 30, Media: "SSD", Protocol: "SATA", By: "redfish"},
 				{Name: "data", Count: 2, CapacityBytes: 3840 << 30, Media: "SSD", Protocol: "NVMe", By: "host"}}}},
 	}
@@ -148,7 +148,7 @@ func driver(t *testing.T, r *sim.Rack, images map[string][]byte) *bmc.Driver {
 			return user, pass, nil
 		}}, bmc.Options{Images: func(file string) (io.ReaderAt, int64, error) {
 		return bytes.NewReader(images[file]), int64(len(images[file])), nil
-	}})
+	}, Keys: func(file string) (io.ReadCloser, error) { return keyFile(file) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func driver(t *testing.T, r *sim.Rack, images map[string][]byte) *bmc.Driver {
 func survey(t *testing.T, r *sim.Rack) rack.Device {
 	t.Helper()
 	d := driver(t, r, nil)
-	dev, gaps, err := d.Survey(t.Context(), inventory.Options{})
+	dev, gaps, err := d.Survey(t.Context(), inventory.Options{Facets: []rack.Facet{rack.FacetNetwork, rack.FacetSecureBoot}})
 	if err != nil || len(gaps) > 0 {
 		t.Fatalf("survey: %v, gaps %v", err, gaps)
 	}
@@ -206,6 +206,9 @@ func cases(t *testing.T, name string, dev rack.Device, host rack.System, b *sim.
 		Step: step.Step{Kind: step.BIOS, Args: bios, Expect: step.Facts{dia.attribute: dia.from}, Want: step.Facts{dia.attribute: dia.to}},
 		Real: func() bool { return b.Truth().BIOS[dia.attribute] == dia.to }})
 
+	for _, c := range hostCases(host, b) {
+		add(c)
+	}
 	for _, c := range []string{"bmc", "bios", "nic"} {
 		add(firmwareCase(t, dia, dev, host, b, c, images[c+".fwpkg"]))
 	}

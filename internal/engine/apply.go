@@ -118,7 +118,10 @@ func (w *Workspace) run(ctx context.Context, req apply.Request, opt ApplyOptions
 	}
 	out.Replan, out.After = w.Plan(ctx, SurveyOptions{Progress: opt.Settle})
 	out.Settled = out.Replan.Empty() && out.Replan.Report.Clean()
-	return out, writeJSON(filepath.Join(w.runDir(res.Plan), "after.json"), out.After)
+	if out.Settled && !req.Plan.Destroys {
+		err = w.KeepSetups(out.After)
+	}
+	return out, errors.Join(err, writeJSON(filepath.Join(w.runDir(res.Plan), "after.json"), out.After))
 }
 
 // closeDriver logs out even when the run was cancelled: a session that stays open takes a slot of the BMC.

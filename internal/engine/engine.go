@@ -297,3 +297,15 @@ func readJSON(path string, v any) error {
 	}
 	return nil
 }
+
+// keyFile opens a certificate for Secure Boot by the bare name that the blueprint gives it: from keys/ of its folder.
+func (w *Workspace) keyFile(file string) (io.ReadCloser, error) {
+	if file != filepath.Base(file) || file == "." || file == ".." {
+		return nil, fmt.Errorf("certificate %q: want a bare file name", file)
+	}
+	f, err := os.Open(filepath.Join(w.Dir, "keys", file))
+	if err != nil {
+		return nil, fmt.Errorf("certificate %s: %w", file, cause(err))
+	}
+	return f, nil
+}

@@ -16,6 +16,7 @@ import (
 type SurveyOptions struct {
 	Only     []string              // node names; empty = all
 	Progress func(done, total int) // nil = none
+	Acts     []plan.Act            // what is asked for once, besides
 	Deep     bool                  // read too what planning the Design needs beyond a survey
 	Cables   bool                  // read too what BMCs tell of the neighbours of ports
 }
@@ -28,7 +29,9 @@ func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observat
 			continue
 		}
 		targets = append(targets, survey.Target{Address: string(n.Address), Node: n.Name, Endpoint: w.Bindings[n.Name].URL,
-			Open: func(ctx context.Context) (survey.Reader, error) { return w.reader(ctx, n, w.facets(n, opt)) }})
+			Open: func(ctx context.Context) (survey.Reader, error) {
+				return w.reader(ctx, n, w.facets(plan.WithActs(n, opt.Acts), opt))
+			}})
 	}
 	o := survey.Run(ctx, targets, survey.Options{Progress: opt.Progress})
 	o.Cables = w.cables()
@@ -52,16 +55,27 @@ func (w *Workspace) Plan(ctx context.Context, opt SurveyOptions) (plan.Plan, rac
 	opt.Deep = true
 	o := w.Survey(ctx, opt)
 	w.markUnfinished(&o)
-	p, _ := plan.Build(w.Design, o, plan.Options{Only: opt.Only, Now: w.opt.Now})
+	po := w.planOptions(opt)
+	p, _ := plan.Build(w.Design, o, po)
 	again := unreadable(p)
 	if len(again) == 0 || ctx.Err() != nil {
 		return p, o
 	}
-	second := w.Survey(ctx, SurveyOptions{Only: again, Deep: true})
+	second := w.Survey(ctx, SurveyOptions{Only: again, Deep: true, Acts: opt.Acts})
 	w.markUnfinished(&second)
 	o = merged(o, second, again, w.Design)
-	p, _ = plan.Build(w.Design, o, plan.Options{Only: opt.Only, Now: w.opt.Now})
+	p, _ = plan.Build(w.Design, o, po)
 	return p, o
+}
+
+// planOptions are what a plan needs besides design and observation. A record of setups that cannot be read is as none: the plan
+// warns that there is nothing to compare with.
+func (w *Workspace) planOptions(opt SurveyOptions) plan.Options {
+	setups, err := w.setups()
+	if err != nil {
+		w.opt.Log.Warn("drift of BIOS attributes", "error", err.Error())
+	}
+	return plan.Options{Only: opt.Only, Now: w.opt.Now, Setups: setups, Acts: opt.Acts, Intents: w.Catalog.BIOSIntents}
 }
 
 // unreadable names the nodes that a plan left out because they could not be read.

@@ -27,7 +27,7 @@ func (w *Workspace) driver(ctx context.Context, node string) (*bmc.Driver, error
 		return nil, err
 	}
 	pace := time.Duration(float64(2*time.Second) / w.pace())
-	opt := bmc.Options{Images: w.firmwareFile, Pace: max(pace, 10*time.Millisecond), Log: w.opt.Log, Redact: w.resolver.Redact}
+	opt := bmc.Options{Images: w.firmwareFile, Keys: w.keyFile, Pace: max(pace, 10*time.Millisecond), Log: w.opt.Log, Redact: w.resolver.Redact}
 	switch {
 	case w.opt.Mirror != "":
 		opt.ImageURL = func(file string) (string, error) {

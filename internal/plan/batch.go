@@ -118,9 +118,17 @@ func (p *biosBuild) batch(key string, names []string, origin diag.Origin) *chang
 			apply = "Immediate"
 		}
 	}
+	var once []string
+	for _, name := range p.once {
+		if slices.Contains(names, name) {
+			once = append(once, name)
+			act := p.act(ActTPMClear)
+			why += fmt.Sprintf("; the TPM is cleared, agreed by %s: %s", act.Owner, act.Reason)
+		}
+	}
 	return &change{key: key, step: step.Step{
 		Kind: step.BIOS, Activation: class, Expect: expect, Want: want, Origin: origin, Why: why, EstimatedS: settingsS,
-		Args: step.Args{Path: p.b.SettingsPath, ApplyTime: apply},
+		Args: step.Args{Path: p.b.SettingsPath, ApplyTime: apply, Once: once},
 	}}
 }
 

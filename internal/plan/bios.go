@@ -13,7 +13,7 @@ import (
 // planBIOS compares wanted attributes with what runs and with what is already staged (redfish.md §6.1, §6.2).
 func (n *nodeBuild) planBIOS() {
 	spec := n.node.BIOS
-	if spec == nil || len(spec.Attributes)+len(spec.Intents) == 0 && spec.Reset == nil && spec.Drift == nil {
+	if spec == nil || len(spec.Attributes)+len(spec.Intents) == 0 && spec.Reset == nil && spec.Drift == nil && n.act(ActTPMClear) == nil {
 		return
 	}
 	b := n.sys.BIOS
@@ -48,6 +48,7 @@ func (n *nodeBuild) planBIOS() {
 		p.dependencies(wanted)
 	}
 	p.foreignPending()
+	p.clearTPM()
 	p.planReset(origin)
 	p.unfinishedDestroy(origin)
 	if len(p.set) > 0 && !n.stopped {
@@ -74,6 +75,7 @@ type biosBuild struct {
 	set     step.Facts
 	wanted  map[string]rack.BIOSValue // intents resolved, drift added
 	before  *outcome                  // the rules as things are, once asked for
+	once    []string                  // attributes of set that fall back by themselves after one start
 	reset   bool                      // everything else goes back to its default in the same boot
 	second  map[string]string         // attributes of set that can be written only after the others run, and why
 	unshown []string                  // attributes of set that the registry has and the host does not show now

@@ -64,7 +64,7 @@ func (p *biosBuild) defaults() (want, expect step.Facts) {
 	out := fresh.settle(p.want)
 	for _, name := range sortedKeys(p.r.byName) {
 		current, shown := p.b.Attributes[name]
-		_, named := p.wanted[name]
+		_, named := p.want[name]
 		s := out.states[name]
 		if !shown || named || p.static(name) || slices.Contains(p.node.BIOS.Leave, name) || scalar(p.r.byName[name].Default) == nil ||
 			!out.settled || s.fuzzy || s.value == nil || p.r.same(name, current, s.value) {

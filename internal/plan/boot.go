@@ -19,7 +19,7 @@ var unsafeBootOrder = map[string]string{
 // planBoot compares the persistent boot order and mode.
 func (n *nodeBuild) planBoot() {
 	spec := n.node.Boot
-	if spec == nil || (spec.Mode == "" && len(spec.Order) == 0) {
+	if spec == nil || spec.Mode == "" && len(spec.Order) == 0 && spec.HTTPURI == "" {
 		return
 	}
 	origin := originOr(spec.Origin, n.node.Origin)
@@ -28,6 +28,7 @@ func (n *nodeBuild) planBoot() {
 		return
 	}
 	b := bootBuild{nodeBuild: n, boot: *n.sys.Boot, origin: origin}
+	b.httpURI(spec.HTTPURI)
 	want, expect := step.Facts{}, step.Facts{}
 	if len(spec.Order) > 0 {
 		order, differs := b.order(spec.Order)
@@ -56,6 +57,21 @@ func (n *nodeBuild) planBoot() {
 		Kind: step.BootOrder, Activation: step.HostReset, Expect: expect, Want: want, EstimatedS: settingsS,
 		Origin: origin, Why: "boot order or mode differs; it counts from the next boot on",
 	}})
+}
+
+// httpURI wants what UEFI HTTP boot loads. It is no setting of the firmware but of the BMC, and counts from the next HTTP boot.
+func (b *bootBuild) httpURI(want string) {
+	switch now := b.boot.HTTPURI; {
+	case want == "":
+	case now == nil:
+		b.block("boot.http_uri", "HTTP boot URI unsupported on this BMC", fmt.Sprintf("%s is wanted; this BMC has no HttpBootUri. Let DHCP "+
+			"give the URI, or set it by the BIOS attributes of this platform, where it has some.", want), b.origin)
+	case *now != want:
+		b.add(&change{key: "boot_order:http_uri", step: step.Step{
+			Kind: step.BootOrder, Activation: step.None, Expect: step.Facts{"http_uri": *now}, Want: step.Facts{"http_uri": want},
+			EstimatedS: settingsS, Origin: b.origin, Why: "HTTP boot loads something else",
+		}})
+	}
 }
 
 // bootBuild is the boot settings of one host.

@@ -18,6 +18,9 @@ type Options struct {
 	Now  time.Time // for expiry of waivers and baselines
 	// Setups are the BIOS attributes after the last clean apply, by node name, for drift beyond what is declared.
 	Setups map[string]rack.Attributes
+	Acts   []Act // what happens once, besides
+	// Intents are the catalog's, for acts; those of the blueprint stand in the Design.
+	Intents map[string]rack.BIOSIntentDef
 }
 
 // Build decides what has to be done so that o becomes d. It is pure: the same input gives the same bytes, whatever the
@@ -39,6 +42,7 @@ func Build(d rack.Design, o rack.Observation, opt Options) (Plan, Report) {
 		}
 	}
 	b.reportUnplanned()
+	b.unknownActs()
 	return b.finish(planned)
 }
 
@@ -54,8 +58,12 @@ func (n *nodeBuild) wantDesign() {
 	n.planFirmware()
 	n.planBIOS()
 	n.planVolumes()
+	n.planSecureBoot()
+	n.planNICs()
+	n.planDPU()
 	n.planBoot()
 	n.planMedia()
+	n.planBootOnce()
 	n.planPower()
 }
 
@@ -106,7 +114,8 @@ func nodeNames(nodes []rack.Node) []string {
 
 // finish puts the planned nodes into waves and closes the plan.
 func (b *builder) finish(planned []*nodeBuild) (Plan, Report) {
-	p := Plan{Format: Format, Design: b.d.Digest(), Observation: b.o.Digest(), Nodes: []NodePlan{}, Waves: []Wave{}}
+	p := Plan{Format: Format, Design: b.d.Digest(), Observation: b.o.Digest(), Nodes: []NodePlan{}, Waves: []Wave{},
+		Acts: b.opt.Acts}
 	byName := map[string]NodePlan{}
 	var rollouts []rollout
 	for _, n := range planned {
@@ -160,6 +169,7 @@ type need struct{ key, why string }
 type apart struct{ a, b, why string }
 
 func (b *builder) node(node rack.Node) *nodeBuild {
+	node = WithActs(node, b.opt.Acts)
 	return &nodeBuild{builder: b, node: node, hw: b.d.Hardware[node.Hardware], resets: map[string]int{}}
 }
 

@@ -33,7 +33,16 @@ func Drift(p Plan) []Change {
 func changesOf(s step.Step) []Change {
 	c := Change{Address: s.Address, Node: s.Node, Step: s.ID, Kind: s.Kind, Origin: s.Origin}
 	switch s.Kind {
-	case step.BIOS:
+	case step.SecureBoot:
+		for _, name := range sortedKeys(s.Want) { // one
+			c.Name, c.From, c.To = name, s.Expect[name], s.Want[name]
+		}
+		if s.Args.Component != "" {
+			c.Name = s.Args.Component + " " + c.Name
+		}
+	case step.DPU:
+		c.From, c.To = s.Expect["mode"], s.Want["mode"]
+	case step.BIOS, step.BIOSReset, step.NIC:
 		var out []Change
 		for _, name := range sortedKeys(s.Want) {
 			c.Name, c.From, c.To = name, s.Expect[name], s.Want[name]
@@ -52,6 +61,10 @@ func changesOf(s step.Step) []Change {
 	case step.BootOnce:
 		c.From, c.To = s.Expect["target"], s.Want["target"]
 	case step.BootOrder:
+		if uri := s.Want["http_uri"]; uri != nil {
+			c.Name, c.From, c.To = "http_uri", s.Expect["http_uri"], uri
+			break
+		}
 		c.From, c.To = s.Expect["order"], s.Want["order"]
 		if c.To == nil {
 			c.Name, c.From, c.To = "mode", s.Expect["mode"], s.Want["mode"]

@@ -20,6 +20,7 @@ type Plan struct {
 	Nodes       []NodePlan  `json:"nodes"` // only nodes that change, in the order of their waves
 	Waves       []Wave      `json:"waves"`
 	Report      Report      `json:"report"`
+	Acts        []Act       `json:"acts,omitempty"`     // what it does once, besides what the Design wants
 	Destroys    bool        `json:"destroys,omitempty"` // made by Destroy: it leads away from the Design
 }
 

@@ -102,11 +102,6 @@ func (b *builder) reportUnplanned() {
 			not(f.Address, "not_planned.as_built", "What as_built says of the cables is not acted on.", f.Origin)
 		}
 	}
-	for _, n := range b.d.Nodes {
-		for _, nic := range n.NICs {
-			not(n.Address, "not_planned.nic", fmt.Sprintf("Settings of NIC %q are not changed.", nic.Name), originOr(nic.Origin, n.Origin))
-		}
-	}
 	for _, os := range b.d.OS {
 		not(os.Address, "not_planned.os",
 			"The image is inserted, and booted from once where boot_once = true; partitioning, erasing, installing and phone-home are not done or watched.", os.Origin)

@@ -204,7 +204,7 @@ func TestNotPlanned(t *testing.T) {
 	for _, note := range r.NotPlanned {
 		rules = append(rules, note.Rule)
 	}
-	want := []string{"not_planned.acceptance", "not_planned.check", "not_planned.fabric", "not_planned.nic", "not_planned.os", "not_planned.stack"}
+	want := []string{"not_planned.acceptance", "not_planned.check", "not_planned.fabric", "not_planned.os", "not_planned.stack"}
 	if diff := cmp.Diff(want, rules); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

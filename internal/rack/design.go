@@ -127,24 +127,26 @@ type Rack struct {
 
 // Node is one bootable host. A nil facet is unmanaged: absent never means "reset to default".
 type Node struct {
-	Address       Address        `json:"address"`
-	Name          string         `json:"name"`     // for_each key or label; unique in a Design, no slash
-	Hardware      string         `json:"hardware"` // key into Design.Hardware
-	Rack          Address        `json:"rack"`
-	PositionU     int            `json:"position_u"` // lowest unit, counted from 1 at the bottom
-	Role          string         `json:"role,omitempty"`
-	Power         string         `json:"power,omitempty"` // "On" or "Off"; empty = unmanaged
-	BMC           BMCSpec        `json:"bmc"`
-	BIOS          *BIOSSpec      `json:"bios,omitempty"`
-	Boot          *BootSpec      `json:"boot,omitempty"`
-	Volumes       []VolumeSpec   `json:"volumes,omitempty"`
-	Media         *MediaSpec     `json:"media,omitempty"`
-	NICs          []NICSpec      `json:"nics,omitempty"`      // decoded; not planned by this version
-	Firmware      *FirmwareRef   `json:"firmware,omitempty"`  // set by the firmware block that targets this node
-	OnDestroy     string         `json:"on_destroy"`          // keep (default), reset_bios, erase
-	AllowDataLoss *DataLossGrant `json:"data_loss,omitempty"` // explicit consent, else nil
-	Facts         Facts          `json:"facts,omitempty"`     // catalog numbers that the blueprint overrides
-	Origin        diag.Origin    `json:"origin,omitzero"`
+	Address       Address         `json:"address"`
+	Name          string          `json:"name"`     // for_each key or label; unique in a Design, no slash
+	Hardware      string          `json:"hardware"` // key into Design.Hardware
+	Rack          Address         `json:"rack"`
+	PositionU     int             `json:"position_u"` // lowest unit, counted from 1 at the bottom
+	Role          string          `json:"role,omitempty"`
+	Power         string          `json:"power,omitempty"` // "On" or "Off"; empty = unmanaged
+	BMC           BMCSpec         `json:"bmc"`
+	BIOS          *BIOSSpec       `json:"bios,omitempty"`
+	Boot          *BootSpec       `json:"boot,omitempty"`
+	Volumes       []VolumeSpec    `json:"volumes,omitempty"`
+	Media         *MediaSpec      `json:"media,omitempty"`
+	NICs          []NICSpec       `json:"nics,omitempty"`
+	DPU           *DPUSpec        `json:"dpu,omitempty"`
+	SecureBoot    *SecureBootSpec `json:"secure_boot,omitempty"`
+	Firmware      *FirmwareRef    `json:"firmware,omitempty"`  // set by the firmware block that targets this node
+	OnDestroy     string          `json:"on_destroy"`          // keep (default), reset_bios, erase
+	AllowDataLoss *DataLossGrant  `json:"data_loss,omitempty"` // explicit consent, else nil
+	Facts         Facts           `json:"facts,omitempty"`     // catalog numbers that the blueprint overrides
+	Origin        diag.Origin     `json:"origin,omitzero"`
 }
 
 // Facts are numbers by the names of Hardware: u, weight_kg, peak_kw, supplies, supply_kw. Each has the author's own source.
@@ -201,9 +203,10 @@ func (v *BIOSValue) UnmarshalJSON(b []byte) error {
 
 // BootSpec is the wanted persistent boot.
 type BootSpec struct {
-	Mode   string      `json:"mode,omitempty"`  // UEFI or Legacy; empty = unmanaged
-	Order  []string    `json:"order,omitempty"` // device classes (Hdd, Pxe, Cd, UefiHttp …) or BootOptionReference, first first
-	Origin diag.Origin `json:"origin,omitzero"`
+	Mode    string      `json:"mode,omitempty"`     // UEFI or Legacy; empty = unmanaged
+	HTTPURI string      `json:"http_uri,omitempty"` // what UEFI HTTP boot loads; within the site's closed list
+	Order   []string    `json:"order,omitempty"`    // device classes (Hdd, Pxe, Cd, UefiHttp …) or BootOptionReference, first first
+	Origin  diag.Origin `json:"origin,omitzero"`
 }
 
 // VolumeSpec is a wanted local volume.
@@ -234,11 +237,22 @@ type MediaSpec struct {
 	Origin   diag.Origin `json:"origin,omitzero"`
 }
 
-// NICSpec is a wanted port setting.
+// NICSpec is a wanted port setting. It is for every function that fits: the same for all rails of a node is one spec.
 type NICSpec struct {
-	Name       string            `json:"name"`
+	Name       string            `json:"name"`              // without adapter: the id of a function, port or adapter
+	Adapter    string            `json:"adapter,omitempty"` // part of an adapter's id, name or model
+	Port       string            `json:"port,omitempty"`    // of those adapters: the port with this number; empty = all
+	Link       string            `json:"link,omitempty"`    // Ethernet, InfiniBand; empty = unmanaged
+	SRIOV      *bool             `json:"sr_iov,omitempty"`
+	Boot       string            `json:"boot,omitempty"` // Disabled, PXE, HTTP; empty = unmanaged
 	Attributes map[string]string `json:"attributes,omitempty"`
 	Origin     diag.Origin       `json:"origin,omitzero"`
+}
+
+// DPUSpec is the wanted mode of the BlueFields of a node.
+type DPUSpec struct {
+	Mode   string      `json:"mode"` // DpuMode, NicMode
+	Origin diag.Origin `json:"origin,omitzero"`
 }
 
 // FirmwareRef is the baseline a node has to have.

@@ -15,6 +15,12 @@ func (n Node) Facets() []Facet {
 	if n.BIOS != nil {
 		out = append(out, FacetRegistry)
 	}
+	if len(n.NICs) > 0 || n.DPU != nil {
+		out = append(out, FacetNetwork)
+	}
+	if n.SecureBoot != nil {
+		out = append(out, FacetSecureBoot)
+	}
 	return out
 }
 

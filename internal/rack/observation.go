@@ -136,6 +136,10 @@ type System struct {
 	Boot          *Boot               `json:"boot,omitempty"`
 	Media         []MediaSlot         `json:"media,omitempty"`
 	Controllers   []StorageController `json:"controllers,omitempty"`
+
+	NetworkFunctions []NetworkFunction `json:"network_functions,omitempty"` // facet network_functions
+	DPUs             []DPUMode         `json:"dpus,omitempty"`              // facet network_functions
+	SecureBoot       *SecureBoot       `json:"secure_boot,omitempty"`       // facet secure_boot
 }
 
 // Processor is a CPU.
@@ -229,6 +233,7 @@ type Boot struct {
 	Order           []string     `json:"order"`             // BootOptionReference, first first
 	Options         []BootOption `json:"options,omitempty"`
 	OrderWritable   bool         `json:"order_writable"`
+	HTTPURI         *string      `json:"http_uri,omitempty"` // HttpBootUri; nil = the BMC does not offer it
 }
 
 // BootOption is one entry the firmware knows.

@@ -315,6 +315,10 @@ func (c *checker) uses() {
 	for _, n := range c.design.Nodes {
 		s := racks[n.Rack]
 		p, ok := c.profileOf(s)
+		if ok && n.Boot != nil && n.Boot.HTTPURI != "" {
+			c.use(n.Address, []rack.Address{s.Address}, p, []rack.Site{s}, n.Boot.HTTPURI, "http_uri",
+				c.origin(string(n.Address)+".boot.http_uri", n.Boot.Origin))
+		}
 		if n.Media == nil || !ok {
 			continue
 		}

@@ -14,7 +14,7 @@ func ami() *dialect {
 			SessionService.v1_1_6 Session.v1_2_1 AccountService.v1_8_0 ManagerAccount.v1_5_0 Role.v1_3_0 EventService.v1_5_0
 			EventDestination.v1_9_0 Storage.v1_9_0 Drive.v1_11_0 Volume.v1_5_0 NetworkAdapter.v1_5_0 Port.v1_4_0
 			EthernetInterface.v1_6_2 PCIeDevice.v1_4_0 Power.v1_5_4 Thermal.v1_5_3 PowerSubsystem.v1_1_0 PowerSupply.v1_3_0
-			LogService.v1_2_0 MessageRegistryFile.v1_1_3 AttributeRegistry.v1_3_1 ActionInfo.v1_1_2 SecureBoot.v1_1_0
+			LogService.v1_2_0 MessageRegistryFile.v1_1_3 AttributeRegistry.v1_3_1 ActionInfo.v1_1_2 SecureBoot.v1_1_0 NetworkDeviceFunction.v1_5_0
 			Settings.v1_2_2 Memory.v1_8_0`),
 		etag: tagForm{inBody: true, clock: true}, expandLevels: 5, expandLinks: true, pageSize: 12, pageOverlap: true,
 		sessionLimit: 8, sessionTimeoutS: 30, lockoutThreshold: 5, lockoutS: 30,

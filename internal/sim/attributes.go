@@ -33,6 +33,8 @@ func idracRegistry() *registry {
 		ErrPrompt; E; Enabled|Disabled; Enabled
 		AssetTag; S; 63;
 		SgxEpoch0; I; 0..18446744073709551615; 0
+		TpmSecurity; E; Off|On; On
+		~Tpm2Hierarchy; E; Enabled|Disabled|Clear; Enabled
 		PowerCycleRequest; E; None|FullPowerCycle; None
 		SetupPassword; P; 32;
 	`, `
@@ -83,6 +85,8 @@ func iloRegistry() *registry {
 		AutoPowerOn; E; AlwaysPowerOn|AlwaysPowerOff|RestoreLastState; RestoreLastState
 		PowerOnDelay; E; NoDelay|Random|Delay15Sec|Delay30Sec; NoDelay
 		ServerAssetTag; S; 32;
+		TpmVisibility; E; Hidden|Visible; Visible
+		~Tpm2Operation; E; NoAction|Clear; NoAction
 		MicrosoftSecuredCoreSupport; E; Enabled|Disabled; Disabled
 	`, `
 		ProcVirtualization; CurrentValue; Enabled; MicrosoftSecuredCoreSupport == Enabled
@@ -131,6 +135,7 @@ func supermicroRegistry() *registry {
 		WatchDogAction_0034; E; 0=Reset|1=NMI; Reset
 		Above4GDecoding_0041; E; 0=Disabled|1=Enabled; Enabled
 		SR_IOVSupport_0047; E; 0=Disabled|1=Enabled; Disabled
+		~PendingOperation_0069; E; 0=None|1=TPM Clear; None
 		PPL1Limit_3D78; E; 0=Disable|1=Enable; Enable
 		PPL1PowerLimit_3D79; I; 0..16383; 0
 	`, `
@@ -165,6 +170,7 @@ func xccRegistry() *registry {
 		BootModes_SystemBootMode; E; UEFIMode|LegacyMode; UEFIMode
 		SystemRecovery_POSTWatchdogTimer; E; Disabled|Enabled; Disabled
 		SystemRecovery_POSTWatchdogTimerValue; I; 5..20; 5
+		~TrustedComputingGroup_DeviceOperation; E; None|Clear; None
 		Memory_SocketInterleave; E; Non_NUMA|NUMA; NUMA
 		Memory_MirrorMode; E; Disabled|Full|Partial; Disabled
 	`, `
@@ -200,6 +206,7 @@ func amiRegistry() *registry {
 		ProcessorLtsxEnable; E; Disable|Enable; Disable
 		TurboMode; E; Disable|Enable; Enable
 		TpmSupport; E; Disable|Enable; Enable
+		~TpmOperation; E; None|TPM Clear; None
 		PackageCState; E; C0/C1 state|C2 state|C6(non Retention) state|C6(Retention) state|No Limit|Auto; C6(Retention) state
 		PwrPerfTuning; E; OS Controls EPB|BIOS Controls EPB|PECI Controls EPB; OS Controls EPB
 		AltEngPerfBIAS; E; Performance|Balanced Performance|Balanced Power|Power; Balanced Performance

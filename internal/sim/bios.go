@@ -61,6 +61,12 @@ func (b *BMC) applySetup() {
 	}
 	s.cur = s.wanted()
 	b.dia.registry.settle(s.cur)
+	for _, a := range b.dia.registry.attrs {
+		if a.once && s.cur[a.name] != a.def {
+			s.cur[a.name] = a.def
+			b.led.TPMClears++
+		}
+	}
 	s.pend = map[string]any{}
 	s.applied = b.now
 	s.messages = []obj{b.msg("Success")}

@@ -16,6 +16,7 @@ type bootSetup struct {
 	enabled string // Disabled, Once, Continuous
 	target  string
 	mode    string
+	uri     string // HttpBootUri
 	spare   []*job // jobs that the mode made (R25)
 }
 
@@ -137,6 +138,12 @@ func (b *BMC) bootResource() obj {
 	d, s := b.dia, &b.boot
 	o := obj{"BootOptions": ref(d.sys() + "/BootOptions"), "BootOrder": texts2list(s.order), "BootSourceOverrideEnabled": s.enabled,
 		"BootSourceOverrideTarget": s.target}
+	if httpURI(d) {
+		o["HttpBootUri"] = nil
+		if s.uri != "" {
+			o["HttpBootUri"] = s.uri
+		}
+	}
 	if d.overrideModes {
 		o["BootSourceOverrideMode"] = s.mode
 	}
@@ -171,8 +178,18 @@ func patchSystem(c *call) *answer {
 	return b.setOrder(c, list)
 }
 
+// httpURI tells whether a dialect has HttpBootUri (recorded on DGX H100 and BlueField-3; OpenBMC is taken to be alike).
+func httpURI(d *dialect) bool { return d.name == dialectAMI || d.name == dialectOpenBMC }
+
 func (b *BMC) setOverride(boot obj) *answer {
 	s := b.boot
+	if uri, given := boot["HttpBootUri"]; given {
+		text, isText := uri.(string)
+		if !httpURI(b.dia) || !isText {
+			return b.fail(http.StatusBadRequest, b.msg("PropertyUnknown", "HttpBootUri"))
+		}
+		s.uri = text
+	}
 	if t, given := boot["BootSourceOverrideTarget"].(string); given {
 		if !slices.Contains(b.dia.overrides, t) {
 			return b.fail(http.StatusBadRequest, b.msg("PropertyValueNotInList", t, "BootSourceOverrideTarget"))

@@ -15,7 +15,7 @@ func idrac() *dialect {
 			JobService.v1_0_4 Job.v1_0_7 SessionService.v1_1_8 Session.v1_3_0 AccountService.v1_9_0 ManagerAccount.v1_8_0 Role.v1_3_1
 			EventService.v1_7_1 EventDestination.v1_10_1 Storage.v1_10_1 Drive.v1_12_1 Volume.v1_6_2 NetworkAdapter.v1_7_0
 			NetworkPort.v1_4_1 EthernetInterface.v1_6_4 Power.v1_7_1 Thermal.v1_7_1 PowerSubsystem.v1_0_0 PowerSupply.v1_1_0
-			LogService.v1_2_0 MessageRegistryFile.v1_1_3 MessageRegistry.v1_4_0 AttributeRegistry.v1_3_6 SecureBoot.v1_1_0 Settings.v1_3_3
+			LogService.v1_2_0 MessageRegistryFile.v1_1_3 MessageRegistry.v1_4_0 AttributeRegistry.v1_3_6 SecureBoot.v1_1_0 NetworkDeviceFunction.v1_7_0 Settings.v1_3_3
 			Memory.v1_12_0 StorageController.v1_2_0`),
 		etag: tagForm{}, expandLevels: 1, expandLinks: true, pageSize: 50,
 		sessionLimit: 8, sessionTimeoutS: 1800,

@@ -15,7 +15,7 @@ func ilo() *dialect {
 			SessionService.v1_0_0 Session.v1_0_0 AccountService.v1_15_0 ManagerAccount.v1_12_1 Role.v1_2_1 EventService.v1_7_2
 			EventDestination.v1_10_1 Storage.v1_15_0 StorageController.v1_7_0 Drive.v1_17_0 Volume.v1_9_0 NetworkAdapter.v1_9_0
 			Port.v1_6_0 EthernetInterface.v1_12_1 Power.v1_7_1 Thermal.v1_7_1 PowerSubsystem.v1_1_2 PowerSupply.v1_6_0
-			LogService.v1_1_0 MessageRegistryFile.v1_0_4 MessageRegistry.v1_4_0 AttributeRegistry.v1_2_1 SecureBoot.v1_1_0 Settings.v1_0_0 Memory.v1_14_0
+			LogService.v1_1_0 MessageRegistryFile.v1_0_4 MessageRegistry.v1_4_0 AttributeRegistry.v1_2_1 SecureBoot.v1_1_0 NetworkDeviceFunction.v1_8_0 Settings.v1_0_0 Memory.v1_14_0
 			PCIeDevice.v1_5_0`),
 		etag: tagForm{inBody: true, weak: true}, foldCase: true, saysSuccess: true, expandLevels: 1,
 		sessionLimit: 8, sessionTimeoutS: 30,

@@ -259,6 +259,8 @@ func jobType(name string) string {
 		return "BIOSConfiguration"
 	case strings.HasPrefix(name, "Configure: RAID"):
 		return "RAIDConfiguration"
+	case strings.HasPrefix(name, "ConfigNIC"):
+		return "NICConfiguration"
 	}
 	return "FirmwareUpdate"
 }

@@ -14,22 +14,26 @@ import (
 
 // Ledger is what a BMC has seen, exactly. Requests = Reads + Writes + log-ins, log-outs and the attempts at them.
 type Ledger struct {
-	Requests       int            `json:"requests"`
-	Reads          int            `json:"reads"`  // GET and HEAD
-	Writes         int            `json:"writes"` // PATCH, PUT, POST and DELETE, but for sessions
-	Connections    int            `json:"connections"`
-	SessionsOpened int            `json:"sessions_opened"`
-	SessionsClosed int            `json:"sessions_closed"` // by DELETE
-	SessionsOpen   int            `json:"sessions_open"`   // at this moment
-	FailedLogins   int            `json:"failed_logins"`
-	Resets         map[string]int `json:"resets"`  // that took effect: bmc_reset, host_reset, host_power_cycle, aux_cycle
-	Boots          int            `json:"boots"`   // times the host began to POST
-	Flashes        map[string]int `json:"flashes"` // images accepted, by component
-	Pushes         int            `json:"pushes"`  // images received, taken or not
-	VolumesCreated int            `json:"volumes_created"`
-	VolumesDeleted int            `json:"volumes_deleted"`
-	Violations     []string       `json:"violations,omitempty"`
-	FaultsFired    map[string]int `json:"faults_fired,omitempty"`
+	Requests             int            `json:"requests"`
+	Reads                int            `json:"reads"`  // GET and HEAD
+	Writes               int            `json:"writes"` // PATCH, PUT, POST and DELETE, but for sessions
+	Connections          int            `json:"connections"`
+	SessionsOpened       int            `json:"sessions_opened"`
+	SessionsClosed       int            `json:"sessions_closed"` // by DELETE
+	SessionsOpen         int            `json:"sessions_open"`   // at this moment
+	FailedLogins         int            `json:"failed_logins"`
+	Resets               map[string]int `json:"resets"`  // that took effect: bmc_reset, host_reset, host_power_cycle, aux_cycle
+	Boots                int            `json:"boots"`   // times the host began to POST
+	Flashes              map[string]int `json:"flashes"` // images accepted, by component
+	Pushes               int            `json:"pushes"`  // images received, taken or not
+	VolumesCreated       int            `json:"volumes_created"`
+	VolumesDeleted       int            `json:"volumes_deleted"`
+	PortsSet             int            `json:"ports_set,omitempty"` // network functions whose settings a boot changed
+	TPMClears            int            `json:"tpm_clears,omitempty"`
+	KeysReset            int            `json:"keys_reset,omitempty"`            // Secure Boot keys, by ResetKeys
+	CertificatesEnrolled int            `json:"certificates_enrolled,omitempty"` // into databases of Secure Boot
+	Violations           []string       `json:"violations,omitempty"`
+	FaultsFired          map[string]int `json:"faults_fired,omitempty"`
 }
 
 // VolumeTruth is a local volume as it is.
@@ -49,23 +53,30 @@ type Truth struct {
 	Pending   map[string]any    `json:"pending"` // what waits for a reset
 	BootOrder []string          `json:"boot_order"`
 	BootOnce  string            `json:"boot_once,omitempty"`
+	BootURI   string            `json:"boot_uri,omitempty"`
 	Volumes   []VolumeTruth     `json:"volumes"`
 	Firmware  map[string]string `json:"firmware"` // running version, by component
 	Staged    map[string]string `json:"staged,omitempty"`
 	Bricked   []string          `json:"bricked,omitempty"`
 	Media     []string          `json:"media,omitempty"` // images inserted
+
+	SecureBoot SecureTruth               `json:"secure_boot"`
+	Ports      map[string]map[string]any `json:"ports,omitempty"`    // settings of network functions, by ADAPTER/PORT
+	DPUMode    string                    `json:"dpu_mode,omitempty"` // of a BlueField that is shown
 }
 
 // Poke is a change behind everybody's back: drift. Only what is set happens.
 type Poke struct {
-	BIOS       map[string]any    `json:"bios,omitempty"`
-	Firmware   map[string]string `json:"firmware,omitempty"`
-	Power      string            `json:"power,omitempty"`
-	DropVolume string            `json:"drop_volume,omitempty"` // name
-	EjectMedia bool              `json:"eject_media,omitempty"`
-	BootOrder  []string          `json:"boot_order,omitempty"`
-	Leak       bool              `json:"leak,omitempty"`  // from now on a detector is Critical, as with R92
-	Cable      string            `json:"cable,omitempty"` // of the first rail: swap, pull or fix
+	BIOS       map[string]any            `json:"bios,omitempty"`
+	Firmware   map[string]string         `json:"firmware,omitempty"`
+	Power      string                    `json:"power,omitempty"`
+	DropVolume string                    `json:"drop_volume,omitempty"` // name
+	EjectMedia bool                      `json:"eject_media,omitempty"`
+	BootOrder  []string                  `json:"boot_order,omitempty"`
+	Ports      map[string]map[string]any `json:"ports,omitempty"`       // settings of network functions, by ADAPTER/PORT
+	SecureMode string                    `json:"secure_mode,omitempty"` // SetupMode: somebody took the keys away; UserMode: the vendor's are back
+	Leak       bool                      `json:"leak,omitempty"`        // from now on a detector is Critical, as with R92
+	Cable      string                    `json:"cable,omitempty"`       // of the first rail: swap, pull or fix
 }
 
 // Ledger returns a copy of the counts.
@@ -90,8 +101,12 @@ func (b *BMC) Truth() Truth {
 	b.advance()
 	t := Truth{
 		Power: b.host.power, Stage: b.host.bootStage(), BMCUp: !b.down(), BIOS: maps.Clone(b.bios.cur),
-		Pending: maps.Clone(b.bios.pend), BootOrder: slices.Clone(b.boot.order), BootOnce: b.boot.onceTarget(),
+		Pending: maps.Clone(b.bios.pend), BootOrder: slices.Clone(b.boot.order), BootOnce: b.boot.onceTarget(), BootURI: b.boot.uri,
 		Firmware: map[string]string{}, Staged: map[string]string{},
+	}
+	t.SecureBoot, t.Ports = b.secure.truth(), b.functionTruth()
+	if b.dpu != nil {
+		t.DPUMode = b.dpu.mode
 	}
 	for _, c := range b.comps {
 		t.Firmware[c.name] = c.version
@@ -167,6 +182,20 @@ func (b *BMC) Poke(p Poke) error {
 	}
 	if p.BootOrder != nil {
 		b.boot.order = slices.Clone(p.BootOrder)
+	}
+	if err := b.pokePorts(p.Ports); err != nil {
+		return err
+	}
+	switch p.SecureMode {
+	case "":
+	case setupMode:
+		b.secure.keys = map[string][]string{}
+		b.secure.judge()
+	case userMode:
+		b.secure.vendorKeys()
+		b.secure.judge()
+	default:
+		return fmt.Errorf("poke %s: secure_mode %q: want %s or %s", b.name, p.SecureMode, setupMode, userMode)
 	}
 	if p.Leak && b.dia.leaks == 0 {
 		return fmt.Errorf("poke %s: it has no leak detectors", b.name)

@@ -80,6 +80,9 @@ func (b *BMC) adapterResource(i int, n rack.PartFacts) obj {
 	o := obj{"@odata.type": d.typ("NetworkAdapter"), "Id": b.adapterID(i), "Name": "Network Adapter", "Manufacturer": n.Manufacturer,
 		"Model": n.Model, "PartNumber": n.Model, "SerialNumber": b.partSerial("N", i), "Status": enabled(),
 		"Controllers": []any{obj{"FirmwarePackageVersion": b.version("nic"), "ControllerCapabilities": obj{"NetworkPortCount": count}}}}
+	if functionStyleOf(d).shown {
+		o["NetworkDeviceFunctions"] = ref(uri + "/NetworkDeviceFunctions")
+	}
 	if d.has("NetworkPort") {
 		o["NetworkPorts"] = ref(uri + "/NetworkPorts")
 	} else {

@@ -39,20 +39,23 @@ type BMC struct {
 	resetAt   time.Time // LastResetTime of the manager
 	changedAt time.Time // AMI stamps it on every resource (R95)
 
-	host     host
-	bios     setup
-	boot     bootSetup
-	store    []*controller
-	comps    []*component
-	media    []*slot
-	sessions []*session
-	failures int // log-ins that failed since the last good one
-	lockedTo time.Time
-	jobs     []*job
-	subs     []subscription
-	nextID   map[string]int
-	uploads  int  // pushes that are being received
-	wet      bool // Poke{Leak}
+	host      host
+	bios      setup
+	boot      bootSetup
+	secure    secureBoot
+	dpu       *dpu // nil = none is shown
+	store     []*controller
+	functions []*netFunction
+	comps     []*component
+	media     []*slot
+	sessions  []*session
+	failures  int // log-ins that failed since the last good one
+	lockedTo  time.Time
+	jobs      []*job
+	subs      []subscription
+	nextID    map[string]int
+	uploads   int  // pushes that are being received
+	wet       bool // Poke{Leak}
 
 	clockIsSet bool
 	clockSet   time.Duration // how far the set clock is from the right one
@@ -89,6 +92,7 @@ func newBMC(r *Rack, n rack.Node, hw rack.Hardware, plan []faultPick) (*BMC, err
 	b.comps = newComponents(b)
 	b.store = newStore(b)
 	b.boot = newBoot(b)
+	b.secure, b.functions, b.dpu = newSecureBoot(b), newFunctions(b), newDPU(b)
 	b.media = newSlots(b)
 	b.host = host{power: r.opt.Power, lastReset: b.now}
 	if r.opt.Power == powerOn {

@@ -88,6 +88,8 @@ func (b *BMC) post(class step.Activation) {
 	b.after(spent+full*4/10, "host", func() {
 		b.applySetup()
 		b.boot.apply(b)
+		b.secure.apply()
+		b.applyFunctions()
 		h.stage = stageHardware
 		b.changed()
 	})
@@ -247,6 +249,7 @@ func (b *BMC) auxCycle() {
 	b.forget("host")
 	b.host.power, b.host.stage = powerOff, stageNone
 	b.host.offByClient = false
+	b.applyDPU()
 	b.after(resetLatency, "bmc", func() { b.restart(seconds(b.hw.Timing.AuxCycleS, defaultAuxCycle), step.AuxCycle) })
 }
 

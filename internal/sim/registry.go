@@ -30,6 +30,7 @@ type attribute struct {
 	step, max  int
 	readOnly   bool
 	noReset    bool // ResetRequired is false
+	once       bool // it falls back to its default after one start
 }
 
 // rule is one Map dependency.
@@ -53,7 +54,8 @@ type term struct {
 //	NAME ; I ; lo..hi[/step] ; default
 //	NAME ; B ; ; default          NAME ; S ; max ; default         NAME ; P ; max ;
 //
-// a name with "!" in front is read-only, with "-" in front does not need a reset. A rule is
+// a name with "!" in front is read-only, with "-" in front does not need a reset, one with "~" in front falls
+// back after one start. A rule is
 //
 //	TARGET ; Property ; value ; A == x [| or &] B != y
 func newRegistry(r registry, attrs, rules, join string) *registry {
@@ -102,7 +104,7 @@ func fields(text string) [][]string {
 }
 
 func newAttribute(f []string) *attribute {
-	a := &attribute{name: strings.TrimLeft(f[0], "!-"), readOnly: strings.HasPrefix(f[0], "!"), noReset: strings.HasPrefix(f[0], "-")}
+	a := &attribute{name: strings.TrimLeft(f[0], "!-~"), once: strings.HasPrefix(f[0], "~"), readOnly: strings.HasPrefix(f[0], "!"), noReset: strings.HasPrefix(f[0], "-")}
 	switch f[1] {
 	case "E":
 		a.kind, a.def = "Enumeration", f[3]

@@ -15,7 +15,7 @@ func supermicro() *dialect {
 			SessionService.v1_1_7 Session.v1_3_0 AccountService.v1_7_2 ManagerAccount.v1_8_0 Role.v1_2_5 EventService.v1_7_0
 			EventDestination.v1_9_0 Storage.v1_9_0 StorageController.v1_0_0 Drive.v1_11_1 Volume.v1_5_0 NetworkAdapter.v1_5_0
 			Port.v1_4_0 EthernetInterface.v1_6_3 PCIeDevice.v1_5_0 Power.v1_6_1 Thermal.v1_6_2 LogService.v1_2_0
-			MessageRegistryFile.v1_1_3 AttributeRegistry.v1_3_0 ActionInfo.v1_1_2 SecureBoot.v1_1_0 Settings.v1_0_4 Memory.v1_11_0`),
+			MessageRegistryFile.v1_1_3 AttributeRegistry.v1_3_0 ActionInfo.v1_1_2 SecureBoot.v1_1_0 NetworkDeviceFunction.v1_5_0 Settings.v1_0_4 Memory.v1_11_0`),
 		etag: tagForm{inBody: true}, expandLevels: 2, expandLinks: true, saysSuccess: true,
 		sessionLimit: 8, sessionTimeoutS: 300, lockoutThreshold: 3, lockoutS: 30,
 		hostID: "1", managerID: "1", chassisID: "1",

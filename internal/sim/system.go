@@ -80,10 +80,7 @@ func systemRoutes(b *BMC, m map[string]*route) {
 	add(b, m, d.sys()+"/LogServices/SEL/Entries", &route{get: func(*call) obj {
 		return collection("LogEntryCollection.LogEntryCollection", "Log Entry Collection", nil)
 	}})
-	add(b, m, d.sys()+"/SecureBoot", &route{get: func(*call) obj {
-		return obj{"@odata.type": d.typ("SecureBoot"), "Id": "SecureBoot", "Name": "UEFI Secure Boot", "SecureBootEnable": false,
-			"SecureBootCurrentBoot": "Disabled", "SecureBootMode": "UserMode"}
-	}})
+	secureBootRoutes(b, m)
 	memoryRoutes(b, m)
 	processorRoutes(b, m)
 	if d.baseboard != "" {

@@ -19,6 +19,7 @@ func buildRoutes(b *BMC) map[string]*route {
 	mediaRoutes(b, m)
 	chassisRoutes(b, m)
 	networkRoutes(b, m)
+	functionRoutes(b, m)
 	powerRoutes(b, m)
 	updateRoutes(b, m)
 	firmwareRoutes(b, m)
@@ -136,6 +137,9 @@ func rootRoutes(b *BMC, m map[string]*route) {
 		ids := []string{d.sys()}
 		if d.baseboard != "" {
 			ids = append(ids, "/redfish/v1/Systems/"+d.baseboard)
+		}
+		if b.dpu != nil {
+			ids = append(ids, dpuURI)
 		}
 		return collection("ComputerSystemCollection.ComputerSystemCollection", "Computer System Collection", ids)
 	}})

@@ -19,7 +19,7 @@ func xcc() *dialect {
 			EventService.v1_7_2 EventDestination.v1_11_2 Storage.v1_12_0 Drive.v1_14_0 Volume.v1_6_2 NetworkAdapter.v1_9_0
 			Port.v1_6_0 EthernetInterface.v1_8_0 PCIeDevice.v1_9_0 Power.v1_7_1 Thermal.v1_7_1 PowerSubsystem.v1_1_0
 			PowerSupply.v1_3_0 LogService.v1_3_0 MessageRegistryFile.v1_1_3 AttributeRegistry.v1_3_6 ActionInfo.v1_1_2
-			SecureBoot.v1_1_0 Settings.v1_3_4 Memory.v1_14_0`),
+			SecureBoot.v1_1_0 NetworkDeviceFunction.v1_8_0 Settings.v1_3_4 Memory.v1_14_0`),
 		etag: tagForm{inBody: true}, expandLevels: 2, expandLinks: true, saysSuccess: true,
 		sessionLimit: 8, sessionTimeoutS: 300,
 		hostID: "1", managerID: "1", chassisID: "1",

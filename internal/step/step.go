@@ -24,10 +24,14 @@ const (
 	BIOSReset Kind = "bios_reset" // everything that nobody names, to its default
 	BootOrder Kind = "boot_order" // persistent order
 	BootOnce  Kind = "boot_once"  // one-time override
-	Volume    Kind = "volume"     // create one local volume
-	Firmware  Kind = "firmware"   // stage one image
-	Media     Kind = "media"      // insert or eject virtual media
-	Reset     Kind = "reset"      // an activation: makes staged steps real
+
+	SecureBoot Kind = "secure_boot" // Secure Boot on or off, its keys, one certificate
+	NIC        Kind = "nic"         // settings of one network device function
+	DPU        Kind = "dpu"         // mode of a BlueField
+	Volume     Kind = "volume"      // create one local volume
+	Firmware   Kind = "firmware"    // stage one image
+	Media      Kind = "media"       // insert or eject virtual media
+	Reset      Kind = "reset"       // an activation: makes staged steps real
 )
 
 // Activation is a reset class, by strength. The zero value is invalid.
@@ -101,8 +105,11 @@ func (f *Facts) UnmarshalJSON(b []byte) error {
 //	power       power_state: "On" | "Off"
 //	bios        ATTRIBUTE: value, one entry each
 //	bios_reset  ATTRIBUTE: default, one entry for each that is not at it and that nobody names
-//	boot_order  order: [BootOptionReference …]; mode: "UEFI" | "Legacy" when that changes too
+//	boot_order  order: [BootOptionReference …]; mode: "UEFI" | "Legacy" when that changes too; or http_uri alone
 //	boot_once   target: "Cd" …; mode: "UEFI"
+//	secure_boot enabled: true | false; or mode: "UserMode" | "SetupMode", by keys; or certificate: fingerprint, in Args.Component
+//	nic         PROPERTY or ATTRIBUTE: value, one entry each
+//	dpu         mode: "DpuMode" | "NicMode"
 //	volume      name, raid_type, drives: [serial …] sorted, capacity_bytes when bounded; Expect: exists: false.
 //	            To delete (destroy only) the two change places: Want: exists: false; Args.Path is the volume itself
 //	firmware    version
@@ -130,7 +137,8 @@ type Args struct {
 	System    string   `json:"system,omitempty"` // path of the ComputerSystem
 	Path      string   `json:"path,omitempty"`   // bios: settings object; media: slot; volume: collection
 	ApplyTime string   `json:"apply_time,omitempty"`
-	Drives    []string `json:"drives,omitempty"` // volume: paths of the member drives
+	Drives    []string `json:"drives,omitempty"`   // volume: paths of the member drives
+	Resource  string   `json:"resource,omitempty"` // nic, secure_boot, dpu: path of what is set; Path: where it is written
 	Component string   `json:"component,omitempty"`
 	Rows      []string `json:"rows,omitempty"` // firmware: ids of the inventory rows as seen; on some BMCs an id holds the version
 	// Select finds the rows again after the flash: the ids of Rows may be gone by then (Dell).
@@ -145,6 +153,7 @@ type Args struct {
 	Apply        string         `json:"apply,omitempty"` // on_reset, immediate
 	TimeoutS     int            `json:"timeout_s,omitempty"`
 	PreserveNVRM bool           `json:"preserve_nvram,omitempty"`
+	Once         []string       `json:"once,omitempty"`        // bios: attributes that fall back by themselves after one start
 	AfterReset   bool           `json:"after_reset,omitempty"` // bios: a bios_reset before it takes away even what is as wanted now
 }
 

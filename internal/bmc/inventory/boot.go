@@ -21,6 +21,10 @@ func (r *reader) readBoot(ctx context.Context, sys *redfish.Resource) *rack.Boot
 	b := &rack.Boot{OverrideEnabled: o.Str("BootSourceOverrideEnabled"), OverrideTarget: o.Str("BootSourceOverrideTarget"),
 		OverrideMode: text(o, "BootSourceOverrideMode"), Targets: o.Strs("BootSourceOverrideTarget@Redfish.AllowableValues"),
 		Order: some(o.Strs("BootOrder"))}
+	if v, there := o["HttpBootUri"]; there { // null: not set, and it can be
+		uri, _ := v.(string)
+		b.HTTPURI = &uri
+	}
 	_, b.OrderWritable = o["BootOrder"].([]any)
 	for _, m := range r.take(ctx, o.Link("BootOptions")) {
 		on, told := m.Obj.Bool("BootOptionEnabled")

@@ -132,6 +132,7 @@ func (r *reader) device(ctx context.Context) rack.Device {
 	r.placeNeighbours()
 	r.addEquipment()
 	r.auxAttribute()
+	r.readFunctions(ctx)
 	r.readGPUs(ctx)
 	r.readChassisDrives(ctx)
 	r.identify()

@@ -80,6 +80,7 @@ func (r *reader) readSystem(ctx context.Context, s *system) {
 		work = append(work,
 			func() { s.out.BIOS = r.readBIOS(ctx, o.Link("Bios")) },
 			func() { s.out.Boot = r.readBoot(ctx, s.res) },
+			func() { r.readSecureBoot(ctx, s) },
 		)
 	}
 	if s == r.host {
