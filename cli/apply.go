@@ -247,7 +247,18 @@ func (a *app) showResult(got engine.Applied, p plan.Plan, elapsed time.Duration)
 		}{1, "result", got.Result, got.Settled})
 		return
 	}
-	for _, n := range got.Result.Nodes {
+	a.showNodes(got.Result, elapsed)
+	switch {
+	case got.Settled && p.Destroys:
+		a.printf("a new plan is empty: nothing is left to undo\n")
+	case got.Settled:
+		a.printf("a new plan is empty: the rack is as the design says\n")
+	}
+}
+
+// showNodes says how each node of a run ended, and how many did so.
+func (a *app) showNodes(r apply.Result, elapsed time.Duration) {
+	for _, n := range r.Nodes {
 		a.printf("%s %s %s   %s, %d of %s, %s\n", mark(n.Word), n.Node, n.Word, resetWords(n.Resets), n.Steps, count(n.Of, "step"), n.Elapsed.Round(time.Second))
 		if len(n.Recovered) > 0 {
 			a.printf("    recovered by %s\n", strings.Join(n.Recovered, ", then "))
@@ -263,15 +274,8 @@ func (a *app) showResult(got engine.Applied, p plan.Plan, elapsed time.Duration)
 			a.printf("    %s\n", n.Advice)
 		}
 	}
-	r := got.Result
 	a.printf("done %d, skipped %d, degraded %d, blocked %d, failed %d in %s\njournal %s\n", r.Count(apply.Done), r.Count(apply.Skipped),
 		r.Count(apply.Degraded), r.Count(apply.Blocked), r.Count(apply.Failed), elapsed.Round(time.Second), r.Journal)
-	switch {
-	case got.Settled && p.Destroys:
-		a.printf("a new plan is empty: nothing is left to undo\n")
-	case got.Settled:
-		a.printf("a new plan is empty: the rack is as the design says\n")
-	}
 }
 
 func mark(w apply.Word) string {

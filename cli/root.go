@@ -194,6 +194,7 @@ It plans before it touches hardware, brings a rack up with the fewest resets, an
 		&cobra.Group{ID: "blueprint", Title: "Blueprints:"},
 		&cobra.Group{ID: "rack", Title: "Racks:"},
 		&cobra.Group{ID: "find", Title: "Finding and reading:"},
+		&cobra.Group{ID: "hand", Title: "By hand:"},
 		&cobra.Group{ID: "record", Title: "Records:"},
 		&cobra.Group{ID: "lab", Title: "Simulation:"},
 	)

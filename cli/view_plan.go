@@ -194,7 +194,14 @@ func describe(s step.Step) []string {
 	case step.BootOnce:
 		return []string{fmt.Sprintf("~ boot once from %v", word(s.Want["target"]))}
 	case step.Media:
+		if s.Want["inserted"] == false {
+			return []string{fmt.Sprintf("- media %v", word(s.Expect["image"]))}
+		}
 		return []string{fmt.Sprintf("+ media %v", word(s.Want["image"]))}
+	case step.LED:
+		return []string{fmt.Sprintf("~ locator %v -> %v", word(s.Expect["led"]), word(s.Want["led"]))}
+	case step.Dump:
+		return []string{"+ diagnostic data " + s.Args.Data}
 	case step.Reset:
 		return []string{"~ " + className(s.Activation)}
 	}

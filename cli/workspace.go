@@ -44,7 +44,7 @@ func (a *app) read(f *workspaceFlags, args []string) (*engine.Workspace, diag.Li
 	if len(args) > 0 {
 		dir = args[0]
 	}
-	opt := engine.Options{Dir: dir, VarFiles: f.varFiles, Variables: map[string]any{}, Operator: f.operator, Mirror: f.mirror, IgnoreLock: f.unlocked, LLDP: f.lldp}
+	opt := a.options(f, dir)
 	for _, v := range f.vars {
 		name, value, ok := strings.Cut(v, "=")
 		if !ok || name == "" {
@@ -52,12 +52,18 @@ func (a *app) read(f *workspaceFlags, args []string) (*engine.Workspace, diag.Li
 		}
 		opt.Variables[name] = value
 	}
+	w, diags := engine.Load(opt)
+	return w, diags, nil
+}
+
+// options are those of the flags; variables are not among them.
+func (a *app) options(f *workspaceFlags, dir string) engine.Options {
+	opt := engine.Options{Dir: dir, VarFiles: f.varFiles, Variables: map[string]any{}, Operator: f.operator, Mirror: f.mirror, IgnoreLock: f.unlocked, LLDP: f.lldp}
 	opt.Log = slog.New(warner{a, &sync.Mutex{}})
 	if f.debug {
 		opt.Log = slog.New(slog.NewTextHandler(a.Err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	w, diags := engine.Load(opt)
-	return w, diags, nil
+	return opt
 }
 
 // load reads the blueprint and reports what is wrong with it.

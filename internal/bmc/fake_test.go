@@ -210,6 +210,11 @@ func (f *fake) PushRaw(_ context.Context, uri string, _ redfish.Image) (*redfish
 	return f.write("PUSH", uri, nil)
 }
 
+func (f *fake) Download(_ context.Context, uri string, w io.Writer, _ int64) (int64, error) {
+	n, err := io.WriteString(w, "archive at "+uri)
+	return int64(n), err
+}
+
 func (f *fake) Delete(_ context.Context, uri string) (*redfish.Response, error) {
 	return f.write("DELETE", uri, nil)
 }

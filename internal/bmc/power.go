@@ -71,7 +71,11 @@ func (d *Driver) actPower(ctx context.Context, a *act) error {
 	case "On":
 		return d.power(ctx, a, v, want, "On", "ForceOn", "PushPowerButton")
 	case "Off":
-		if v.progress == "OSRunning" || v.progress == "FinishedPost" { // an OS may run: let it end in order
+		if a.s.Args.Manner == step.Graceful {
+			return d.shutDown(ctx, a, v)
+		}
+		osRuns := v.progress == "OSRunning" || v.progress == "FinishedPost"
+		if osRuns && a.s.Args.Manner != step.Force { // an OS may run: let it end in order
 			err := d.power(ctx, a, v, want, "GracefulShutdown")
 			if err == nil {
 				if _, err = d.await(ctx, a.s, gracefulTries, func(v vitals) bool { return v.power == want }); err == nil {
@@ -86,6 +90,19 @@ func (d *Driver) actPower(ctx context.Context, a *act) error {
 	default:
 		return rejected("power state %q is not On or Off", want)
 	}
+}
+
+// shutDown asks the OS to end, waits, and never cuts: a host that stays on is left on.
+func (d *Driver) shutDown(ctx context.Context, a *act, v vitals) error {
+	if err := d.power(ctx, a, v, "Off", "GracefulShutdown"); err != nil {
+		return err
+	}
+	_, err := d.await(ctx, a.s, gracefulTries, func(v vitals) bool { return v.power == "Off" })
+	if err == nil || ctx.Err() != nil || step.ClassOf(err) != step.Transient {
+		return err
+	}
+	return step.Fail(step.Rejected, fmt.Errorf("the OS did not shut the host down: %w", err),
+		"Shut it down from its own console, or say --force to cut its power.")
 }
 
 // power sends the first verb that this host allows and records the answer. It does not wait for the transition. A host

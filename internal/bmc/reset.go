@@ -187,7 +187,7 @@ func (d *Driver) resetHost(ctx context.Context, a *act, v vitals, t traits) erro
 	if !v.on() {
 		return d.offOn(ctx, a, v)
 	}
-	if t.offThenOn || t.does(redfish.OffOnReset) || !v.telling() {
+	if t.offThenOn || t.does(redfish.OffOnReset) || !v.telling() || a.s.Args.Manner == step.Graceful {
 		return d.offOn(ctx, a, v)
 	}
 	target, verb, err := d.resetVerb(ctx, v.system, "#ComputerSystem.Reset", "ForceRestart", "GracefulRestart")
@@ -249,7 +249,7 @@ func (d *Driver) eventually(ask func(context.Context) (bool, error)) func(contex
 
 // cycleHost cuts the host's power and gives it back: by the one verb where it is listed, else by two.
 func (d *Driver) cycleHost(ctx context.Context, a *act, v vitals) error {
-	if v.on() && v.telling() {
+	if v.on() && v.telling() && a.s.Args.Manner != step.Graceful {
 		target, verb, err := d.resetVerb(ctx, v.system, "#ComputerSystem.Reset", "PowerCycle")
 		if err == nil {
 			if err := a.intend(ctx, v.facts()); err != nil {
@@ -368,7 +368,7 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 	if way.bios != "" {
 		return d.cycleByBIOS(ctx, a, v, way)
 	}
-	if t.does(redfish.AuxWantsOff) {
+	if t.does(redfish.AuxWantsOff) || a.s.Args.Manner == step.Graceful {
 		if err := d.off(ctx, a, v); err != nil {
 			return err
 		}
@@ -414,6 +414,9 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 func (d *Driver) off(ctx context.Context, a *act, v vitals) error {
 	if v.power == "Off" {
 		return nil
+	}
+	if a.s.Args.Manner == step.Graceful {
+		return d.shutDown(ctx, a, v)
 	}
 	if err := d.power(ctx, a, v, "Off", "ForceOff", "GracefulShutdown"); err != nil {
 		return err

@@ -62,7 +62,7 @@ func (w *Workspace) Pending() (*Pending, error) {
 			overtaken = overtaken || later[n.Name]
 			later[n.Name] = true
 		}
-		if !overtaken && !rep.Plan.Destroys && rep.Resumable() && rep.Plan.Design == w.Design.Digest() && worthResuming(rep) {
+		if !overtaken && !rep.Plan.Destroys && rep.Plan.Verb == "" && rep.Resumable() && rep.Plan.Design == w.Design.Digest() && worthResuming(rep) {
 			p := &Pending{Journal: path, Plan: rep.Plan}
 			p.Done, p.Of = rep.Done()
 			return p, nil
@@ -100,7 +100,8 @@ func (w *Workspace) Resume(ctx context.Context, p Pending, opt ApplyOptions) (Ap
 	return w.run(ctx, apply.Request{Plan: p.Plan, Resume: p.Journal}, opt)
 }
 
-func (w *Workspace) run(ctx context.Context, req apply.Request, opt ApplyOptions) (Applied, error) {
+// request is a run of this workspace.
+func (w *Workspace) request(ctx context.Context, req apply.Request, opt ApplyOptions) apply.Request {
 	req.Drivers = func(ctx context.Context, node string) (apply.Driver, func(), error) {
 		d, err := w.driver(ctx, node)
 		if err != nil {
@@ -111,7 +112,11 @@ func (w *Workspace) run(ctx context.Context, req apply.Request, opt ApplyOptions
 	req.Locks, req.Who, req.FS, req.Dir = w.Locks(), w.who(), w.opt.JournalFS, w.journalDir()
 	req.Parallel, req.Pace, req.Events, req.Stop = opt.Parallel, w.pace(), opt.Events, opt.Stop
 	req.Seed = uint64(time.Now().UnixNano()) // only spreads waits
-	res, err := apply.Run(ctx, req)
+	return req
+}
+
+func (w *Workspace) run(ctx context.Context, req apply.Request, opt ApplyOptions) (Applied, error) {
+	res, err := apply.Run(ctx, w.request(ctx, req, opt))
 	out := Applied{Result: res}
 	if err != nil || ctx.Err() != nil {
 		return out, errors.Join(err, ctx.Err())

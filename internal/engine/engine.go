@@ -71,26 +71,12 @@ type Workspace struct {
 	images   *imageServer
 	refused  *refusals
 	sim      *Simulated
+	adHoc    *adHoc // nil: the nodes are those of a blueprint
 }
 
 // Load reads the blueprint in opt.Dir. The workspace is usable when the diagnostics hold no error. It opens no connection.
 func Load(opt Options) (*Workspace, diag.List) {
-	if opt.Now.IsZero() {
-		opt.Now = time.Now()
-	}
-	if opt.StateDir == "" {
-		opt.StateDir = filepath.Join(opt.Dir, StateDir)
-	}
-	if opt.JournalFS == nil {
-		opt.JournalFS = journal.Disk{}
-	}
-	if opt.Log == nil {
-		opt.Log = slog.New(slog.DiscardHandler)
-	}
-	w := &Workspace{Dir: opt.Dir, opt: opt, Sources: map[string][]byte{}, pool: bmc.NewPool(),
-		resolver: secret.NewResolver(secret.Options{Dir: opt.Dir, LookupEnv: opt.LookupEnv, Warn: func(s string) { opt.Log.Warn(s) }})}
-	w.images, w.refused = newImageServer(w.firmwareFile), newRefusals(opt.StateDir)
-	w.pool.Sessions = sessionFiles{dir: filepath.Join(opt.StateDir, "sessions"), who: w.who()}
+	w := newWorkspace(opt)
 	if opt.Catalog != nil {
 		w.Catalog = *opt.Catalog
 	} else {
@@ -100,6 +86,7 @@ func Load(opt Options) (*Workspace, diag.List) {
 		}
 		w.Catalog = c
 	}
+	opt = w.opt
 	files, err := readDir(opt.Dir)
 	if err != nil {
 		return w, diag.List{{Severity: diag.Error, Summary: "Cannot read the blueprint", Detail: err.Error() + "."}}
@@ -124,6 +111,27 @@ func Load(opt Options) (*Workspace, diag.List) {
 	diags = append(diags, w.loadBindings(files)...)
 	w.sim = readSimulated(filepath.Join(opt.StateDir, simFile), w.Bindings)
 	return w, diags
+}
+
+// newWorkspace is one that holds no blueprint yet.
+func newWorkspace(opt Options) *Workspace {
+	if opt.Now.IsZero() {
+		opt.Now = time.Now()
+	}
+	if opt.StateDir == "" {
+		opt.StateDir = filepath.Join(opt.Dir, StateDir)
+	}
+	if opt.JournalFS == nil {
+		opt.JournalFS = journal.Disk{}
+	}
+	if opt.Log == nil {
+		opt.Log = slog.New(slog.DiscardHandler)
+	}
+	w := &Workspace{Dir: opt.Dir, opt: opt, Sources: map[string][]byte{}, pool: bmc.NewPool(),
+		resolver: secret.NewResolver(secret.Options{Dir: opt.Dir, LookupEnv: opt.LookupEnv, Warn: func(s string) { opt.Log.Warn(s) }})}
+	w.images, w.refused = newImageServer(w.firmwareFile), newRefusals(opt.StateDir)
+	w.pool.Sessions = sessionFiles{dir: filepath.Join(opt.StateDir, "sessions"), who: w.who()}
+	return w
 }
 
 // readDir reads what a blueprint's folder holds of HCL: no sub-folders, nothing that is not HCL.
@@ -222,7 +230,7 @@ func (w *Workspace) RunTests() []blueprint.TestResult {
 // Close stops serving firmware files, and keeps which logins were refused. Sessions were logged out at the end of each call.
 func (w *Workspace) Close() error {
 	refused := func(node string) bool { return w.pool.Refused(w.Bindings[node].URL) }
-	return errors.Join(w.refused.settle(refused), w.images.close())
+	return errors.Join(w.refused.settle(refused), w.images.close(), w.adHoc.save())
 }
 
 // Redact removes every secret that was resolved from text.

@@ -66,13 +66,9 @@ func (w *Workspace) Collect(ctx context.Context, tool string, progress func(done
 
 // lastRun adds the plan, the observation before it and the journals of the last run; without any the plan stays empty.
 func (w *Workspace) lastRun(parts *evidence.Parts) error {
-	path, err := journal.Latest(w.opt.JournalFS, w.journalDir())
+	path, rep, err := w.latestRun()
 	if err != nil || path == "" {
 		return err
-	}
-	rep, err := journal.Load(w.opt.JournalFS, path)
-	if err != nil {
-		return fmt.Errorf("journal %s: %w", filepath.Base(path), err)
 	}
 	if rep.Ended == "" || rep.Ended == journal.Left {
 		return step.Fail(step.HasMoved, fmt.Errorf("the run of journal %s has not ended", filepath.Base(path)), "Finish it with metalwright apply.")
@@ -87,6 +83,24 @@ func (w *Workspace) lastRun(parts *evidence.Parts) error {
 	parts.Plan, parts.Before = rep.Plan, before
 	parts.Journals, err = w.journals(path)
 	return err
+}
+
+// latestRun is the last run that was about the Design: ad hoc verbs are not. Without any the path is empty.
+func (w *Workspace) latestRun() (string, journal.Replay, error) {
+	runs, err := journal.Runs(w.opt.JournalFS, w.journalDir())
+	if err != nil {
+		return "", journal.Replay{}, err
+	}
+	for _, path := range slices.Backward(runs) {
+		rep, err := journal.Load(w.opt.JournalFS, path)
+		if err != nil {
+			return "", rep, fmt.Errorf("journal %s: %w", filepath.Base(path), err)
+		}
+		if rep.Plan.Verb == "" {
+			return path, rep, nil
+		}
+	}
+	return "", journal.Replay{}, nil
 }
 
 // journals are the journals of every run of this Design, oldest first; the last one is at last.

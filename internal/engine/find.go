@@ -126,6 +126,12 @@ func (k *known) trust(base, pin string, trustNew bool) redfish.Trust {
 	if p := k.pins[base]; p != "" && pin == "" {
 		return redfish.Trust{PinSHA256: p}
 	}
+	k.mu.Lock()
+	accepted := k.new[base]
+	k.mu.Unlock()
+	if accepted != "" && pin == "" { // accepted a moment ago: from now on it is the one
+		return redfish.Trust{PinSHA256: accepted}
+	}
 	if pin != "" || !trustNew {
 		return redfish.Trust{PinSHA256: pin}
 	}

@@ -13,6 +13,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
@@ -137,6 +138,7 @@ type Replay struct {
 	Steps    map[step.ID]Progress
 	Nodes    map[string]NodeEnd // of each node that ended
 	Ended    string             // Finished, Failed, Left; empty: the process was cut off
+	Begun    time.Time
 }
 
 // Resumable tells whether going on with this journal is what is wanted: the run was cut off or left on purpose. A run that
@@ -236,6 +238,7 @@ func replay(records []Record) (Replay, error) {
 	if r.Plan.Digest != records[0].Digest {
 		return r, &Damage{1, "the plan's digest is not the one recorded"}
 	}
+	r.Begun = records[0].Time
 	for _, rec := range records {
 		r.Token = max(r.Token, rec.Token)
 		r.apply(rec)

@@ -22,6 +22,7 @@ type Plan struct {
 	Report      Report      `json:"report"`
 	Acts        []Act       `json:"acts,omitempty"`     // what it does once, besides what the Design wants
 	Destroys    bool        `json:"destroys,omitempty"` // made by Destroy: it leads away from the Design
+	Verb        string      `json:"verb,omitempty"`     // made by Say: what a technician said, such as "power off"
 }
 
 // Empty tells whether there is nothing to do. It is the product's only definition of "finished".
@@ -33,9 +34,10 @@ func (p Plan) ComputeDigest() rack.Digest {
 		Design   rack.Digest
 		Nodes    []NodePlan
 		Waves    []Wave
-		Destroys bool `json:",omitempty"`
+		Destroys bool   `json:",omitempty"`
+		Verb     string `json:",omitempty"`
 	}
-	return rack.DigestOf(part{p.Design, p.Nodes, p.Waves, p.Destroys})
+	return rack.DigestOf(part{p.Design, p.Nodes, p.Waves, p.Destroys, p.Verb})
 }
 
 // NodePlan is what will be done to one node, in order.

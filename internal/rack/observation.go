@@ -70,6 +70,10 @@ type Device struct {
 	LeakDetectors []LeakDetector `json:"leak_detectors"`
 	Capabilities  Capabilities   `json:"capabilities"`
 	Stats         Stats          `json:"stats"`
+
+	Jobs    []Job    `json:"jobs,omitempty"`    // read for the ad hoc verbs only, as are the next two
+	Locator *Locator `json:"locator,omitempty"` // nil: it has none, or nobody asked
+	Dumps   []Dump   `json:"dumps,omitempty"`
 }
 
 // Host returns the system that a node is: the bound one, else the only one that can be reset.

@@ -32,6 +32,8 @@ const (
 	Firmware   Kind = "firmware"    // stage one image
 	Media      Kind = "media"       // insert or eject virtual media
 	Reset      Kind = "reset"       // an activation: makes staged steps real
+	LED        Kind = "led"         // locator light
+	Dump       Kind = "dump"        // the BMC collects its own diagnostic data
 )
 
 // Activation is a reset class, by strength. The zero value is invalid.
@@ -98,6 +100,12 @@ func (f *Facts) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
+// The manners in which a host goes down.
+const (
+	Graceful = "graceful"
+	Force    = "force"
+)
+
 // Step is one change of one node. It is immutable once planned.
 //
 // What Expect and Want hold, by kind:
@@ -115,6 +123,8 @@ func (f *Facts) UnmarshalJSON(b []byte) error {
 //	firmware    version
 //	media       image, inserted
 //	reset       nothing: it is done when the steps it activates are
+//	led         led: "Lit" | "Blinking" | "Off"
+//	dump        nothing: it is done when the collection that its own Op began has ended
 type Step struct {
 	ID         ID           `json:"id"`
 	Address    rack.Address `json:"address"`
@@ -155,6 +165,10 @@ type Args struct {
 	PreserveNVRM bool           `json:"preserve_nvram,omitempty"`
 	Once         []string       `json:"once,omitempty"`        // bios: attributes that fall back by themselves after one start
 	AfterReset   bool           `json:"after_reset,omitempty"` // bios: a bios_reset before it takes away even what is as wanted now
+	// Manner is how a host goes down: graceful asks its OS and never cuts, force cuts at once; empty asks one that may
+	// run before it cuts (power), or does not ask (reset).
+	Manner string `json:"manner,omitempty"`
+	Data   string `json:"data,omitempty"` // dump: DiagnosticDataType, and after a slash OEMDiagnosticDataType
 }
 
 // Standing is how a step stands on its device. The zero value is Unknown: the device could not say.
