@@ -17,6 +17,7 @@ import (
 	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
 )
 
 // handFlags are those of every ad hoc verb: which nodes, by a blueprint's folder or by address.
@@ -155,8 +156,8 @@ func (a *app) sayVerb(ctx context.Context, w *engine.Workspace, f *verbFlags, v 
 	case p.Empty():
 		return apply.Result{}, nil
 	}
-	if interrupts := interrupted(p); len(interrupts) > 0 && !f.yes && !f.approve {
-		if err := a.askVerb(ctx, v, interrupts); err != nil {
+	if !f.yes && !f.approve {
+		if err := a.askVerb(ctx, p); err != nil {
 			return apply.Result{}, err
 		}
 	}
@@ -166,19 +167,28 @@ func (a *app) sayVerb(ctx context.Context, w *engine.Workspace, f *verbFlags, v 
 	})
 }
 
-// interrupted lists the nodes of a plan whose host or BMC goes away for a while.
-func interrupted(p plan.Plan) []string {
+// nodesWith lists the nodes of a plan with such a step.
+func nodesWith(p plan.Plan, is func(step.Step) bool) []string {
 	var out []string
 	for _, n := range p.Nodes {
-		if slices.ContainsFunc(n.Steps, plan.Interrupts) {
+		if slices.ContainsFunc(n.Steps, is) {
 			out = append(out, n.Name)
 		}
 	}
 	return out
 }
 
-func (a *app) askVerb(ctx context.Context, v plan.Verb, nodes []string) error {
-	fmt.Fprintf(a.Err, "metalwright: %s takes down what runs on %s; type yes to do it: ", v, strings.Join(nodes, ", "))
+// askVerb asks before a host or BMC goes away, and before something that waits is thrown away.
+func (a *app) askVerb(ctx context.Context, p plan.Plan) error {
+	down, drops := nodesWith(p, plan.Interrupts), nodesWith(p, plan.Drops)
+	switch {
+	case len(down) > 0:
+		fmt.Fprintf(a.Err, "metalwright: %s takes down what runs on %s; type yes to do it: ", p.Verb, strings.Join(down, ", "))
+	case len(drops) > 0:
+		fmt.Fprintf(a.Err, "metalwright: %s throws away what waits on %s; type yes to do it: ", p.Verb, strings.Join(drops, ", "))
+	default:
+		return nil
+	}
 	line, err := answer(ctx, bufio.NewReader(a.In))
 	if ctx.Err() != nil {
 		return errors.New("interrupted; nothing was changed")

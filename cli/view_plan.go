@@ -200,6 +200,14 @@ func describe(s step.Step) []string {
 		return []string{fmt.Sprintf("+ media %v", word(s.Want["image"]))}
 	case step.LED:
 		return []string{fmt.Sprintf("~ locator %v -> %v", word(s.Expect["led"]), word(s.Want["led"]))}
+	case step.ClearJobs:
+		var out []string
+		for _, k := range []string{"ended", "waiting"} {
+			if l := word(s.Expect[k]); l != "" {
+				out = append(out, fmt.Sprintf("- jobs that %s: %s", map[string]string{"ended": "have ended", "waiting": "wait"}[k], l))
+			}
+		}
+		return out
 	case step.Dump:
 		return []string{"+ diagnostic data " + s.Args.Data}
 	case step.Reset:

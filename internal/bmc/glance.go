@@ -119,6 +119,11 @@ func (d *Driver) glanceJobs(ctx context.Context, _ vitals, dev *rack.Device, _ *
 	if err != nil {
 		return err
 	}
+	l, err := d.layout(ctx)
+	if err != nil {
+		return err
+	}
+	dev.JobQueue = l.jobs
 	for _, w := range all {
 		dev.Jobs = append(dev.Jobs, rack.Job{ID: lastPart(w.uri), Path: w.uri, Name: w.kind, Phase: w.phase.String(), Percent: w.percent,
 			Says: d.redact(w.said), Firmware: w.update})

@@ -42,6 +42,8 @@ func lookFor(v plan.Verb) Look {
 		return LookLED
 	case plan.DoDump:
 		return LookDumps
+	case plan.DoClear:
+		return LookJobs
 	}
 	if v.Aux {
 		return LookAux

@@ -19,12 +19,13 @@ const (
 	DoOff    Do = "power off"
 	DoCycle  Do = "power cycle"
 	DoReset  Do = "power reset"
-	DoBoot   Do = "boot once"    // Value: the target
-	DoBMC    Do = "bmc reset"    //
+	DoBoot   Do = "boot once" // Value: the target
+	DoBMC    Do = "bmc reset"
 	DoInsert Do = "media insert" // Value: the URL
 	DoEject  Do = "media eject"
-	DoLED    Do = "led"       // Value: Lit, Blinking, Off
-	DoDump   Do = "logs dump" // collect diagnostic data
+	DoLED    Do = "led"        // Value: Lit, Blinking, Off
+	DoClear  Do = "jobs clear" // take out of the queue what is dead, and what waits
+	DoDump   Do = "logs dump"  // collect diagnostic data
 )
 
 // Verb is one thing to do to nodes now, whatever the blueprint says.
@@ -54,6 +55,9 @@ func (v Verb) String() string {
 func Interrupts(s step.Step) bool {
 	return s.Kind == step.Reset || s.Kind == step.Power && s.Want["power_state"] == powerOff
 }
+
+// Drops tells whether a step throws away what somebody has staged and waits for its turn: that wants a question too.
+func Drops(s step.Step) bool { return s.Kind == step.ClearJobs && len(s.Args.Targets) > 0 }
 
 // Say plans a verb for nodes: none for a node that is so already. o holds what was read of them. What
 // cannot be done on a node is Blocked in the report, and nothing of that node is planned. Pure, as Build is.
@@ -124,6 +128,8 @@ func (v Verb) steps(dev rack.Device, sys rack.System) ([]step.Step, string) {
 		return v.led(dev)
 	case DoDump:
 		return v.dump(dev)
+	case DoClear:
+		return clearJobs(dev)
 	}
 	return nil, fmt.Sprintf("%q is no verb of this version.", v.Do)
 }
@@ -283,3 +289,24 @@ func (v Verb) dump(dev rack.Device) ([]step.Step, string) {
 }
 
 const dumpS = 300 // a BMC packs for some minutes
+
+// clearJobs takes out what has ended and what waits; a job that runs stays, and so does one that will write firmware.
+func clearJobs(dev rack.Device) ([]step.Step, string) {
+	if dev.JobQueue == "" {
+		return nil, "This BMC keeps no job queue that could be cleared; its tasks go by themselves."
+	}
+	dead, waiting := []string{}, []string{}
+	for _, j := range dev.Jobs {
+		switch {
+		case j.Phase == "done" || j.Phase == "failed":
+			dead = append(dead, j.ID)
+		case j.Phase == "waiting" && !j.Firmware:
+			waiting = append(waiting, j.ID)
+		}
+	}
+	if len(dead)+len(waiting) == 0 {
+		return nil, ""
+	}
+	return []step.Step{{Kind: step.ClearJobs, Activation: step.None, Expect: step.Facts{"ended": anyList(dead), "waiting": anyList(waiting)},
+		Want: step.Facts{"ended": []any{}, "waiting": []any{}}, Args: step.Args{Targets: waiting}, EstimatedS: settingsS}}, ""
+}

@@ -6,8 +6,9 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// ClearJobs takes dead jobs, and this run's own that wait, out of a BMC's queue. It is never planned: only the recovery
-// ladder asks for it. Args.Targets are the handles of this run's own jobs.
+// ClearJobs takes dead jobs, and those that wait and are named, out of a BMC's queue. No plan of a blueprint holds it: the
+// recovery ladder asks for it, and the verb jobs clear. Args.Targets are the handles of the jobs that wait: this run's own, or
+// those that the technician was shown.
 const ClearJobs Kind = "clear_jobs"
 
 // Ladder gives the rungs of the recovery ladder of one node, mildest first: clear the job queue, BMC reset, cold cycle of
