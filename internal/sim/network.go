@@ -116,7 +116,7 @@ func ports(b *BMC, m map[string]*route, i int, n rack.PartFacts) {
 				return o
 			}
 			o["CurrentSpeedGbps"] = portSpeed(n) / 1_000_000_000
-			if n.Protocol != "InfiniBand" {
+			if n.Protocol != "InfiniBand" || b.dia.name == dialectSupermicro { // there every port tells a MAC (recorded)
 				o["Ethernet"] = obj{"AssociatedMACAddresses": []any{mac}}
 			}
 			b.wired(o, i, p)
