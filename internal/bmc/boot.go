@@ -180,6 +180,31 @@ func (d *Driver) configJob(ctx context.Context) (*work, error) {
 	return nil, nil
 }
 
+// goneOption gives a wanted entry that the host does not know any more. One that only its order has lost is known still, as a
+// boot option, and is added again (R59, R60).
+func (d *Driver) goneOption(ctx context.Context, b bootView, order []string) (string, error) {
+	known := slices.Concat(b.boot.Strs("BootOrder"), b.pending.Strs("BootOrder"))
+	missing := func(o string) bool { return !slices.Contains(known, o) }
+	if !slices.ContainsFunc(order, missing) {
+		return "", nil
+	}
+	var options []*redfish.Resource
+	var err error
+	if link := b.boot.Link("BootOptions"); link != "" {
+		options, _, err = d.c.rf.Members(ctx, link)
+	}
+	if err != nil && !redfish.IsNotFound(err) {
+		return "", fmt.Errorf("read the boot options: %w", err)
+	}
+	for _, o := range options {
+		known = append(known, o.Obj.Str("BootOptionReference"), lastPart(o.URI))
+	}
+	if i := slices.IndexFunc(order, missing); i >= 0 {
+		return order[i], nil
+	}
+	return "", nil
+}
+
 func (d *Driver) actBootOrder(ctx context.Context, a *act) error {
 	t, err := d.traits(ctx)
 	if err != nil {
@@ -198,10 +223,10 @@ func (d *Driver) actBootOrder(ctx context.Context, a *act) error {
 	}
 	order := stringsOf(a.s.Want["order"])
 	if have := b.boot.Strs("BootOrder"); len(have) > 0 && len(order) > 0 {
-		for _, o := range order {
-			if !slices.Contains(have, o) && !slices.Contains(b.pending.Strs("BootOrder"), o) {
-				return moved("it has no boot option %s any more", o) // R59
-			}
+		if gone, err := d.goneOption(ctx, b, order); err != nil {
+			return err
+		} else if gone != "" {
+			return moved("it has no boot option %s any more", gone) // R59
 		}
 		for _, o := range have { // what nobody named stays, behind
 			if !slices.Contains(order, o) {

@@ -1,13 +1,16 @@
 package drivertest_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/sim"
+	"github.com/metalwright/metalwright/internal/step"
 )
 
 // asked plans acts for a host.
@@ -90,6 +93,69 @@ func TestHTTPURI(t *testing.T) {
 		h.bring()
 		if h.bmc().Truth().BootURI != uri || h.resets() != 0 {
 			t.Errorf("%q after %d resets", h.bmc().Truth().BootURI, h.resets())
+		}
+	})
+}
+
+// boot restarts the host behind everybody's back, and waits until it runs.
+func (h *host) boot() {
+	h.t.Helper()
+	for _, p := range []string{"Off", "On"} {
+		if err := h.bmc().Poke(sim.Poke{Power: p}); err != nil {
+			h.t.Fatal(err)
+		}
+		time.Sleep(20 * time.Minute)
+	}
+}
+
+func hasDisk(o rack.Observation, order []string) bool {
+	host, _ := o.Devices[0].Host()
+	for _, opt := range host.Boot.Options {
+		if strings.Contains(opt.Name+opt.Alias, "Hdd") || opt.Name == "ubuntu" {
+			return slices.Contains(order, opt.Reference)
+		}
+	}
+	return false
+}
+
+// TestOrderDecays: an order that loses an entry in a boot is found, and written again.
+func TestOrderDecays(t *testing.T) {
+	for name, fault := range map[string]string{"supermicro": "R59", "xcc": "R60"} {
+		t.Run(fault, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := newHost(t, name, func(_ *rack.Design, n *rack.Node) { n.Boot = &rack.BootSpec{Order: []string{"Pxe", "Hdd"}} })
+				h.boot()
+				if p := h.clean(); !p.Empty() {
+					h.bring()
+				}
+				if err := h.bmc().SetFaults(fault); err != nil {
+					t.Fatal(err)
+				}
+				h.boot()
+				if tr := h.bmc().Truth(); hasDisk(h.look(), tr.BootOrder) {
+					t.Fatalf("the order did not decay: %v", tr.BootOrder)
+				}
+				if d := plan.Drift(h.clean()); len(d) != 1 || d[0].Kind != step.BootOrder {
+					t.Fatalf("drift %+v", d)
+				}
+				h.bring()
+				if tr := h.bmc().Truth(); !hasDisk(h.look(), tr.BootOrder) {
+					t.Errorf("the order was not repaired: %v", tr.BootOrder)
+				}
+			})
+		})
+	}
+}
+
+// TestOrderWithoutSettings: where the settings object of the order is 404 for ever, the order is written on the system; nothing
+// loops (R61).
+func TestOrderWithoutSettings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := newHost(t, "xcc", func(_ *rack.Design, n *rack.Node) { n.Boot = &rack.BootSpec{Order: []string{"Hdd"}} }, "R61")
+		before := h.bmc().Truth().BootOrder
+		h.bring()
+		if now := h.bmc().Truth().BootOrder; slices.Equal(before, now) || now[0] == before[0] {
+			t.Errorf("the order is %v, was %v", now, before)
 		}
 	})
 }

@@ -68,6 +68,17 @@ func (s *bootSetup) apply(b *BMC) {
 	}
 }
 
+// decay is what some firmware does to its order in a boot: the disk's entry is dropped (R59, R60).
+func (s *bootSetup) decay(b *BMC) {
+	lost := b.faults.fire("R59", nil)
+	if lost = b.faults.fire("R60", nil) || lost; !lost {
+		return
+	}
+	s.order = slices.DeleteFunc(slices.Clone(s.order), func(ref string) bool {
+		return slices.ContainsFunc(s.options, func(o bootOption) bool { return o.ref == ref && o.alias == "Hdd" })
+	})
+}
+
 // consume spends a one-time override.
 func (s *bootSetup) consume() {
 	if s.enabled == "Once" {
@@ -111,7 +122,10 @@ func bootRoutes(b *BMC, m map[string]*route) {
 		return nil
 	}})
 	if d := b.dia; d.bootSettings != "" {
-		add(b, m, d.sys()+"/"+d.bootSettings, &route{patch: patchSystem, get: func(*call) obj {
+		add(b, m, d.sys()+"/"+d.bootSettings, &route{patch: patchPending, get: func(*call) obj {
+			if b.faults.on("R61") {
+				return nil
+			}
 			boot := obj{"BootOrder": texts2list(b.boot.wanted()), "BootSourceOverrideEnabled": b.boot.enabled,
 				"BootSourceOverrideTarget": b.boot.target}
 			if d.hiddenTargets {
@@ -151,6 +165,14 @@ func (b *BMC) bootResource() obj {
 		o["BootSourceOverrideTarget@Redfish.AllowableValues"] = texts2list(d.overrides)
 	}
 	return o
+}
+
+// patchPending takes writes of the settings object of the System, where it is there (R61).
+func patchPending(c *call) *answer {
+	if c.b.faults.on("R61") {
+		return c.b.fail(http.StatusNotFound, c.b.msg("ResourceMissingAtURI", c.path))
+	}
+	return patchSystem(c)
 }
 
 // patchSystem takes writes of the System and of its settings object: the boot setup and the asset tag.

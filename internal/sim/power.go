@@ -97,6 +97,7 @@ func (b *BMC) post(class step.Activation) {
 	b.after(spent+full, "host", func() {
 		h.stage = stageOSStart
 		b.boot.consume()
+		b.boot.decay(b)
 		b.changed()
 	})
 	b.after(spent+full+osDelay, "host", func() { h.stage = stageOS })
