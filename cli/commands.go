@@ -10,7 +10,7 @@ import (
 func commands(a *app) []*cobra.Command {
 	return []*cobra.Command{
 		newInit(a), newValidate(a), newFmt(a), newExpand(a), newExplain(a), newTest(a), newLock(a),
-		newPlan(a), newApply(a), newVerify(a), newDestroy(a), newCable(a),
+		newPlan(a), newApply(a), newVerify(a), newDestroy(a), newCable(a), newSwitch(a),
 		newDiscover(a), newBind(a), newSurvey(a),
 		newPower(a), newBoot(a), newBMC(a), newMedia(a), newDisk(a), newLED(a), newLogs(a), newJobs(a),
 		newJournal(a), newEvidence(a), newUnlock(a),

@@ -40,6 +40,7 @@ var table = []row{
 	{layer: "5", path: "internal/bmc/bmclibx", holds: []string{"github.com/bmc-toolbox/bmclib"}},
 	{layer: "5", path: "internal/bmc/inventory"},
 	{layer: "5", path: "internal/bmc"},
+	{layer: "5", path: "internal/switchos"},
 	{layer: "5", path: "internal/survey"},
 	{layer: "5", path: "internal/apply"},
 	{layer: "6", path: "internal/sim"},
