@@ -52,6 +52,15 @@ func TestClearTPM(t *testing.T) {
 		if again := h.clean(); !again.Empty() {
 			t.Errorf("still to do: %s", stepsText(again))
 		}
+		if name == "ilo" {
+			o := h.look()
+			o.Devices[0].Systems[0].TPMs = []rack.TPM{{State: "Absent"}}
+			opt := h.opt
+			opt.Acts, opt.Intents = []plan.Act{act}, h.d.BIOSIntents
+			if _, r := plan.Build(h.d, o, opt); len(r.Blocked) != 1 || r.Blocked[0].Rule != "tpm.absent" {
+				t.Errorf("a TPM that is absent: %+v", r)
+			}
+		}
 		if !strings.Contains(stepsText(p), "agreed by ops: re-delivered") {
 			t.Errorf("the plan does not say who agreed:\n%s", stepsText(p))
 		}

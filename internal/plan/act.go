@@ -97,6 +97,10 @@ func (p *biosBuild) clearTPM() {
 	if act == nil {
 		return
 	}
+	if len(p.sys.TPMs) > 0 && !slices.ContainsFunc(p.sys.TPMs, func(m rack.TPM) bool { return !strings.EqualFold(m.State, "Absent") }) {
+		p.block("tpm.absent", "No TPM", "tpm_clear is asked for, and this host tells that its TPM is absent.", p.node.Origin)
+		return
+	}
 	offer, problem := p.offer(p.opt.Intents[string(ActTPMClear)], "clear")
 	if problem != "" {
 		p.hands("tpm.clear", "TPM cannot be cleared through this BMC", fmt.Sprintf(

@@ -142,6 +142,7 @@ type System struct {
 	Media         []MediaSlot         `json:"media,omitempty"`
 	Controllers   []StorageController `json:"controllers,omitempty"`
 
+	TPMs             []TPM             `json:"tpms,omitempty"`              // as the system tells them: TrustedModules
 	NetworkFunctions []NetworkFunction `json:"network_functions,omitempty"` // facet network_functions
 	DPUs             []DPUMode         `json:"dpus,omitempty"`              // facet network_functions
 	SecureBoot       *SecureBoot       `json:"secure_boot,omitempty"`       // facet secure_boot

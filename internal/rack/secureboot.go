@@ -49,3 +49,10 @@ type CertificateSpec struct {
 	Fingerprint Digest      `json:"fingerprint"`
 	Origin      diag.Origin `json:"origin,omitzero"`
 }
+
+// TPM is a trusted platform module as a ComputerSystem tells it (TrustedModules).
+type TPM struct {
+	Type     string `json:"type,omitempty"` // TPM1_2, TPM2_0 …
+	Firmware string `json:"firmware,omitempty"`
+	State    string `json:"state,omitempty"` // Enabled, Disabled, Absent
+}

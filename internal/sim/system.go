@@ -146,6 +146,9 @@ func (b *BMC) systemResource() obj {
 		}
 		o["@Redfish.Settings"] = link
 	}
+	if d.name == dialectILO || d.name == dialectXCC || d.name == dialectAMI { // recorded on these
+		o["TrustedModules"] = []any{obj{"InterfaceType": "TPM2_0", "FirmwareVersion": "7.2.3.1", "Status": enabled()}}
+	}
 	if d.bootProgress {
 		o["BootProgress"] = obj{"LastState": h.bootStage()}
 	}

@@ -70,6 +70,11 @@ func (r *reader) readSystem(ctx context.Context, s *system) {
 	s.out.UUID, s.out.PowerState = strings.ToLower(text(o, "UUID")), r.checked(s.res, "PowerState")
 	s.out.BootProgress = bootProgress(o)
 	s.out.LastResetTime = text(o, "LastResetTime")
+	for _, m := range o.Objs("TrustedModules") {
+		if tpm := (rack.TPM{Type: text(m, "InterfaceType"), Firmware: text(m, "FirmwareVersion"), State: state(m)}); tpm != (rack.TPM{}) {
+			s.out.TPMs = append(s.out.TPMs, tpm)
+		}
+	}
 	work := []func(){
 		func() { s.out.MemoryBytes = r.memoryBytes(ctx, s.res) },
 		func() { r.readProcessors(ctx, s) },
