@@ -1,8 +1,11 @@
 package cli
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/metalwright/metalwright/internal/engine"
+	"github.com/metalwright/metalwright/internal/evidence"
 	"github.com/metalwright/metalwright/internal/journal"
 )
 
@@ -93,54 +97,107 @@ func (a *app) showJournal(file string) error {
 }
 
 func newJournalVerify(a *app) *cobra.Command {
-	dir := "."
+	dir, key := ".", ""
 	c := &cobra.Command{
-		Use: "verify [DIR | FILE]", Short: "Check the hash chain, and that every outcome has its intent", Args: cobra.MaximumNArgs(1),
-		Long: "Verify names the first line of each journal that is not as it was written." + codes(exitDone, exitError),
+		Use: "verify [DIR | FILE]", Short: "Check the hash chain, the signed gates, and that every outcome has its intent", Args: cobra.MaximumNArgs(1),
+		Long: `Verify names the first line of each journal that is not as it was written. At each gate of a run (the plan accepted, a wave passed,
+the end) the head of the journal is signed with the key of the folder that it was applied from; --key holds the signatures
+against a public key that was handed out. Without --key the folder's own public key is taken, if it is there.` + codes(exitDone, exitError),
+		Example: "  metalwright journal verify\n  metalwright journal verify 4f2c9e1a-1.jsonl --key site.pub",
 		RunE: func(_ *cobra.Command, args []string) error {
 			files, err := journals(dir, args)
 			if err != nil {
 				return err
 			}
-			type checked struct {
-				File    string `json:"file"`
-				Records int    `json:"records"`
-				Error   string `json:"error,omitempty"`
+			pub, err := gateKey(key, files[0])
+			if err != nil {
+				return err
 			}
-			var bad error
-			var all []checked
-			for _, file := range files {
-				n, err := verifyJournal(file)
-				if err != nil {
-					bad = errors.Join(bad, fmt.Errorf("%s: %w", file, err))
-					all = append(all, checked{file, n, err.Error()})
-					continue
-				}
-				all = append(all, checked{file, n, ""})
-				if a.json {
-					continue
-				}
-				a.printf("✓ %s  %s, chain unbroken\n", file, count(n, "record"))
-			}
-			if a.json {
-				bad = errors.Join(bad, a.printJSON(map[string]any{"format": 1, "journals": all}))
-			}
-			return bad
+			return a.verifyJournals(files, pub)
 		},
 	}
 	c.Flags().StringVarP(&dir, "dir", "C", ".", "folder of the blueprint")
+	c.Flags().StringVar(&key, "key", "", "file of the public key")
 	return c
 }
 
-func verifyJournal(file string) (int, error) {
-	f, err := os.Open(file)
-	if err != nil {
-		return 0, err
+// gateKey reads the key that is named, else the one beside the journal; nil when there is none.
+func gateKey(named, journalFile string) (ed25519.PublicKey, error) {
+	file := named
+	if file == "" {
+		file = filepath.Join(filepath.Dir(filepath.Dir(journalFile)), "keys", "evidence.pub")
 	}
-	defer func() { _ = f.Close() }()
-	records, _, err := journal.Read(f)
-	if err != nil {
-		return 0, err
+	text, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) && named == "" {
+		return nil, nil
 	}
-	return len(records), journal.Audit(records, "")
+	if err != nil {
+		return nil, err
+	}
+	return evidence.ParsePublic(text)
+}
+
+// checkedJournal is what was found about one journal.
+type checkedJournal struct {
+	File    string          `json:"file"`
+	Records int             `json:"records"`
+	Gates   *evidence.Gates `json:"gates,omitempty"` // absent: no key to hold them against
+	Error   string          `json:"error,omitempty"`
+}
+
+func (a *app) verifyJournals(files []string, pub ed25519.PublicKey) error {
+	var bad error
+	var all []checkedJournal
+	for _, file := range files {
+		got, err := verifyJournal(file, pub)
+		if err != nil {
+			bad = errors.Join(bad, fmt.Errorf("%s: %w", file, err))
+			got.Error = err.Error()
+		} else if !a.json {
+			a.printf("✓ %s  %s, chain unbroken, %s\n", file, count(got.Records, "record"), gateText(got.Gates))
+		}
+		all = append(all, got)
+	}
+	if a.json {
+		bad = errors.Join(bad, a.printJSON(map[string]any{"format": 1, "journals": all}))
+	}
+	return bad
+}
+
+func gateText(g *evidence.Gates) string {
+	switch {
+	case g == nil:
+		return "gates not checked: no public key"
+	case g.Signed == 0 && g.Others > 0:
+		return fmt.Sprintf("%s signed by another key", count(g.Others, "gate"))
+	case g.Signed == 0:
+		return "no signed gates"
+	}
+	text := fmt.Sprintf("%s signed by key %.12s", count(g.Signed, "gate"), g.KeyID)
+	if g.Others > 0 {
+		text += fmt.Sprintf(", %d by others", g.Others)
+	}
+	if g.Upto < g.Lines {
+		text += fmt.Sprintf("; %s after the last of them", count(g.Lines-g.Upto, "record"))
+	}
+	return text
+}
+
+func verifyJournal(file string, pub ed25519.PublicKey) (checkedJournal, error) {
+	got := checkedJournal{File: file}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return got, err
+	}
+	records, _, err := journal.Read(bytes.NewReader(data))
+	got.Records = len(records)
+	if err == nil {
+		err = journal.Audit(records, "")
+	}
+	if err != nil || pub == nil {
+		return got, err
+	}
+	gates, err := evidence.VerifyGates(bytes.NewReader(data), pub)
+	got.Gates = &gates
+	return got, err
 }

@@ -13,8 +13,9 @@ func newUnlock(a *app) *cobra.Command {
 	var reason string
 	c := &cobra.Command{
 		Use: "unlock [LEASE]", GroupID: "record", Short: "Show who holds the rack, or break a lease",
-		Long: `Without an argument unlock lists the leases. With one (node/NAME, or NAME) and --reason it breaks that lease: the holder stops before
-its next side effect, and the reason is in the journal of the next run.` + codes(exitDone, exitError),
+		Long: `Without an argument unlock lists the leases. With one (rack/NAME, chassis/BMC, node/NAME, or the NAME of a node)
+and --reason it breaks that lease and all else that its holder's run has: the holder stops before its next side effect, and the
+reason is in the journal of the next run.` + codes(exitDone, exitError),
 		Example: "  metalwright unlock\n  metalwright unlock a01-n3 --reason \"laptop of the night shift is dead\"",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
@@ -32,6 +33,12 @@ its next side effect, and the reason is in the journal of the next run.` + codes
 					return a.printJSON(map[string]any{"format": 1, "leases": list})
 				}
 				for _, l := range list {
+					for _, s := range l.Shared {
+						a.printf("%s  shared by %s since %s, until %s\n", l.Name, s.Holder, s.Since.Local().Format(time.DateTime), s.Expires.Local().Format(time.TimeOnly))
+					}
+					if len(l.Shared) > 0 {
+						continue
+					}
 					a.printf("%s  held by %s since %s, until %s\n", l.Name, l.Holder, l.Since.Local().Format(time.DateTime), l.Expires.Local().Format(time.TimeOnly))
 				}
 				if len(list) == 0 {

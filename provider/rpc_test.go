@@ -233,7 +233,7 @@ func (l *lab) lease(node string) func() {
 	if err := diags.Err(); err != nil {
 		l.t.Fatal(err)
 	}
-	held, err := w.Locks().Acquire(apply.ThisProcess("somebody-else"), []string{"node/" + node}, 0)
+	held, err := w.Locks().Acquire(apply.ThisProcess("somebody-else"), []apply.Want{{Name: "node/" + node}}, 0)
 	if err != nil {
 		l.t.Fatal(err)
 	}

@@ -47,6 +47,7 @@ type Request struct {
 	Events   func(Event)     // nil: none. Never called twice at a time; must not block
 	Stop     <-chan struct{} // closed: finish or safely leave what is under way, start nothing new. Cancel ctx to leave at once
 	Quotas   Quotas
+	Sign     journal.Signer // signs the head of the journal at each gate; nil: gates are not signed
 
 	hooks hooks
 }
@@ -161,6 +162,7 @@ func Run(ctx context.Context, req Request) (Result, error) {
 		r.watch(over)
 	}()
 	start := time.Now()
+	b.journal.SignGates(req.Sign)
 	err = r.opening()
 	if err == nil {
 		r.waves()
@@ -218,7 +220,7 @@ func (req Request) begin() (begun, error) {
 	var err error
 	token := b.replay.Token + 1
 	if !req.hooks.noLease {
-		if b.held, err = req.Locks.Acquire(req.Who, LeaseNames(b.plan), b.replay.Token); err == nil {
+		if b.held, err = req.Locks.Acquire(req.Who, Leases(b.plan), b.replay.Token); err == nil {
 			token = b.held.Token()
 		}
 	}
@@ -266,11 +268,27 @@ func (b *begun) reopen(req Request, token uint64) error {
 	return j.Resume(max(token, rep.Token+1))
 }
 
-// LeaseNames are the leases that a run of p takes, in their order.
-func LeaseNames(p plan.Plan) []string {
-	var names []string
+// Leases are the leases that a run of p takes, in their order: what its nodes stand in, and the nodes.
+func Leases(p plan.Plan) []Want {
+	var wants []Want
 	for _, n := range p.Nodes {
-		names = append(names, "node/"+n.Name)
+		for _, h := range n.Holds {
+			wants = append(wants, Want(h))
+		}
+		wants = append(wants, Want{Name: "node/" + n.Name})
+	}
+	return inOrder(wants)
+}
+
+// leaseNames are their names, for the record.
+func leaseNames(p plan.Plan) []string {
+	var names []string
+	for _, w := range Leases(p) {
+		name := w.Name
+		if w.Shared {
+			name += " (shared)"
+		}
+		names = append(names, name)
 	}
 	return names
 }

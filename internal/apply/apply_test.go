@@ -207,7 +207,7 @@ func TestRefusedToBegin(t *testing.T) {
 func TestBreakIsJournalled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, req := quiet(wholePlan)
-		h, err := req.Locks.Acquire(Holder{Operator: "ben", Host: "gone"}, []string{"node/n1"}, 0)
+		h, err := req.Locks.Acquire(Holder{Operator: "ben", Host: "gone"}, []Want{{Name: "node/n1"}}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,6 +1,7 @@
 package apply
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -50,6 +51,22 @@ type Lease struct {
 	Token   uint64    `json:"token"` // fencing token: rises with every acquisition and every break
 	Since   time.Time `json:"since"`
 	Expires time.Time `json:"expires"`
+	// Shared are those who hold it together; the fields above are then those of the first of them. Empty: it is held alone.
+	Shared []Share `json:"shared,omitempty"`
+}
+
+// Share is one holder's part in a shared lease.
+type Share struct {
+	Holder  Holder    `json:"holder"`
+	Token   uint64    `json:"token"`
+	Since   time.Time `json:"since"`
+	Expires time.Time `json:"expires"`
+}
+
+// Want is a lease that somebody wants to take.
+type Want struct {
+	Name   string
+	Shared bool // with others who share it too, rather than alone
 }
 
 // Break is a lease that a person took away from its holder.
@@ -65,7 +82,11 @@ type LockedError struct{ Lease Lease }
 
 // Error tells the second operator who the first is.
 func (e *LockedError) Error() string {
-	return fmt.Sprintf("%s is held by %s since %s", e.Lease.Name, e.Lease.Holder, e.Lease.Since.Format("2006-01-02 15:04:05 MST"))
+	held := "held"
+	if n := len(e.Lease.Shared); n > 1 {
+		held = fmt.Sprintf("shared by %d; it is held", n)
+	}
+	return fmt.Sprintf("%s is %s by %s since %s", e.Lease.Name, held, e.Lease.Holder, e.Lease.Since.Format("2006-01-02 15:04:05 MST"))
 }
 
 // Locks are the leases of one installation, shared by every process that uses the same folder. The clocks of hosts that share
@@ -116,24 +137,34 @@ func Alive(h Holder) bool {
 	return !ok || !strings.HasPrefix(after, "Z")
 }
 
-// Acquire takes all the named leases or none, under one token above every token given out before and above floor, and keeps
+// Acquire takes all the wanted leases or none, under one token above every token given out before and above floor, and keeps
 // them alive until Release. Who is too late gets a *LockedError. A lease that ran out, or whose process on this host is gone,
-// is taken over.
-func (l *Locks) Acquire(who Holder, names []string, floor uint64) (*Held, error) {
-	names = slices.Compact(slices.Sorted(slices.Values(names))) // one total order
-	h := &Held{locks: l, names: names, lost: make(chan struct{}), quit: make(chan struct{})}
-	err := l.store.update(names, func(t *leaseTable) error {
+// is taken over. All are looked at in one update of the store, in one total order: nobody waits for one lease while holding
+// another, so that two runs cannot wait for each other.
+func (l *Locks) Acquire(who Holder, wants []Want, floor uint64) (*Held, error) {
+	wants = inOrder(wants)
+	h := &Held{locks: l, lost: make(chan struct{}), quit: make(chan struct{})}
+	for _, w := range wants {
+		h.names = append(h.names, w.Name)
+	}
+	err := l.store.update(h.names, func(t *leaseTable) error {
 		now := time.Now().UTC()
-		for _, name := range names {
-			if cur, ok := t.Leases[name]; ok && now.Before(cur.Expires) && l.alive(cur.Holder) {
+		for _, w := range wants {
+			if cur, ok := l.living(t.Leases[w.Name], now); ok && (!w.Shared || len(cur.Shared) == 0) {
 				return &LockedError{cur}
 			}
 		}
 		t.Token = max(t.Token, floor) + 1
 		h.token, h.until = t.Token, now.Add(leaseTime)
-		for _, name := range names {
-			t.Leases[name] = Lease{Name: name, Holder: who, Token: t.Token, Since: now, Expires: h.until}
-			if b, ok := t.Breaks[name]; ok {
+		for _, w := range wants {
+			mine := Share{Holder: who, Token: t.Token, Since: now, Expires: h.until}
+			next := Lease{Name: w.Name, Holder: who, Token: t.Token, Since: now, Expires: h.until}
+			if w.Shared {
+				cur, _ := l.living(t.Leases[w.Name], now)
+				next = sharedBy(w.Name, append(slices.Clone(cur.Shared), mine))
+			}
+			t.Leases[w.Name] = next
+			if b, ok := t.Breaks[w.Name]; ok {
 				h.breaks = append(h.breaks, b)
 			}
 		}
@@ -151,28 +182,137 @@ func (l *Locks) Acquire(who Holder, names []string, floor uint64) (*Held, error)
 	return h, nil
 }
 
+// rank is the total order in which leases are taken, widest first.
+var rank = []string{"site", "rack", "domain", "chassis", "node"}
+
+// inOrder sorts by rank and name. Of two wants of one lease, the one that wants it alone stays.
+func inOrder(wants []Want) []Want {
+	place := func(name string) int {
+		kind, _, _ := strings.Cut(name, "/")
+		if i := slices.Index(rank, kind); i >= 0 {
+			return i
+		}
+		return len(rank)
+	}
+	out := slices.Clone(wants)
+	slices.SortFunc(out, func(a, b Want) int {
+		alone := func(w Want) int {
+			if w.Shared {
+				return 1
+			}
+			return 0
+		}
+		return cmp.Or(place(a.Name)-place(b.Name), strings.Compare(a.Name, b.Name), alone(a)-alone(b))
+	})
+	return slices.CompactFunc(out, func(a, b Want) bool { return a.Name == b.Name })
+}
+
+// living is what is left of a lease when those whose time has run out and whose process is gone do not count.
+func (l *Locks) living(cur Lease, now time.Time) (Lease, bool) {
+	lives := func(expires time.Time, h Holder) bool { return now.Before(expires) && l.alive(h) }
+	if len(cur.Shared) == 0 {
+		return cur, cur.Name != "" && lives(cur.Expires, cur.Holder)
+	}
+	shares := slices.DeleteFunc(slices.Clone(cur.Shared), func(s Share) bool { return !lives(s.Expires, s.Holder) })
+	return sharedBy(cur.Name, shares), len(shares) > 0
+}
+
+// sharedBy is the lease that some hold together; the zero Lease when nobody does.
+func sharedBy(name string, shares []Share) Lease {
+	if len(shares) == 0 {
+		return Lease{}
+	}
+	f := shares[0]
+	return Lease{Name: name, Holder: f.Holder, Token: f.Token, Since: f.Since, Expires: f.Expires, Shared: shares}
+}
+
+// renewed is a lease with its time extended for whoever holds token; false when that is nobody.
+func (l Lease) renewed(token uint64, until time.Time) (Lease, bool) {
+	if len(l.Shared) == 0 {
+		l.Expires = until
+		return l, l.Token == token
+	}
+	i := slices.IndexFunc(l.Shared, func(s Share) bool { return s.Token == token })
+	if i < 0 {
+		return l, false
+	}
+	shares := slices.Clone(l.Shared)
+	shares[i].Expires = until
+	return sharedBy(l.Name, shares), true
+}
+
+// without is what is left of a lease when whoever holds token gives it back; false when nothing is.
+func (l Lease) without(token uint64) (Lease, bool) {
+	if len(l.Shared) == 0 {
+		return l, l.Token != token
+	}
+	shares := slices.DeleteFunc(slices.Clone(l.Shared), func(s Share) bool { return s.Token == token })
+	return sharedBy(l.Name, shares), len(shares) > 0
+}
+
 // Break takes a lease away from whoever holds it, for a reason that the next run journals. The holder's token is fenced off:
-// it stops before its next side effect.
+// it stops before its next side effect. A run that has lost one lease is over, so that all else it holds goes with it; of a
+// shared lease that is every run that shares it.
 func (l *Locks) Break(name string, by Holder, reason string) (Lease, error) {
 	if reason == "" {
 		return Lease{}, errors.New("break lease " + name + ": a reason is needed")
 	}
+	all, err := l.store.list()
+	if err != nil {
+		return Lease{}, fmt.Errorf("break lease %s: %w", name, err)
+	}
+	names := []string{name}
+	for _, other := range all {
+		if other.Name != name {
+			names = append(names, other.Name)
+		}
+	}
 	var was Lease
-	err := l.store.update([]string{name}, func(t *leaseTable) error {
+	err = l.store.update(names, func(t *leaseTable) error {
 		cur, ok := t.Leases[name]
 		if !ok {
 			return errors.New("nobody holds it")
 		}
 		was = cur
-		delete(t.Leases, name)
+		tokens := cur.tokens()
 		t.Token++
-		t.Breaks[name] = Break{Lease: cur, By: by, Reason: reason, At: time.Now().UTC()}
+		now := time.Now().UTC()
+		for _, n := range names {
+			lease, ok := t.Leases[n]
+			if !ok || !slices.ContainsFunc(lease.tokens(), func(k uint64) bool { return slices.Contains(tokens, k) }) {
+				continue
+			}
+			rest, held := lease, true
+			for _, k := range tokens {
+				if held {
+					rest, held = rest.without(k)
+				}
+			}
+			if held {
+				t.Leases[n] = rest
+				continue
+			}
+			delete(t.Leases, n)
+			t.Breaks[n] = Break{Lease: lease, By: by, Reason: reason, At: now}
+		}
 		return nil
 	})
 	if err != nil {
 		return Lease{}, fmt.Errorf("break lease %s: %w", name, err)
 	}
 	return was, nil
+}
+
+// tokens are those of all who hold it.
+func (l Lease) tokens() []uint64 {
+	if len(l.Shared) == 0 {
+		return []uint64{l.Token}
+	}
+	var out []uint64
+	for _, s := range l.Shared {
+		out = append(out, s.Token)
+	}
+	return out
 }
 
 // List gives the leases that are held, sorted by name; some may have run out.
@@ -233,17 +373,16 @@ func (h *Held) renew() error {
 	err := h.locks.store.update(h.names, func(t *leaseTable) error {
 		for _, name := range h.names {
 			cur, ok := t.Leases[name]
-			switch {
-			case !ok:
+			if !ok {
 				taken = fmt.Errorf("lease %s was broken", name)
-			case cur.Token != h.token:
-				taken = fmt.Errorf("lease %s was taken over by %s", name, cur.Holder)
-			default:
-				cur.Expires = now.Add(leaseTime)
-				t.Leases[name] = cur
-				continue
+				return taken
 			}
-			return taken
+			next, mine := cur.renewed(h.token, now.Add(leaseTime))
+			if !mine {
+				taken = fmt.Errorf("lease %s was taken over by %s", name, cur.Holder)
+				return taken
+			}
+			t.Leases[name] = next
 		}
 		return nil
 	})
@@ -288,7 +427,13 @@ func (h *Held) Release() error {
 	}
 	err := h.locks.store.update(h.names, func(t *leaseTable) error {
 		for _, name := range h.names {
-			if t.Leases[name].Token == h.token {
+			cur, ok := t.Leases[name]
+			if !ok {
+				continue
+			}
+			if rest, held := cur.without(h.token); held {
+				t.Leases[name] = rest
+			} else {
 				delete(t.Leases, name)
 			}
 		}

@@ -21,12 +21,12 @@ func TestSecondOperatorIsToldWhoHolds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				anna, ben := ThisProcess("anna"), ThisProcess("ben")
-				h, err := locks.Acquire(anna, []string{"node/n1", "node/n2"}, 4)
+				h, err := locks.Acquire(anna, []Want{{Name: "node/n1"}, {Name: "node/n2"}}, 4)
 				if err != nil || h.Token() != 5 {
 					t.Fatalf("token %d, want 5 (above the floor): %v", h.Token(), err)
 				}
 				time.Sleep(10 * time.Minute) // the heartbeat keeps it
-				_, err = locks.Acquire(ben, []string{"node/n0", "node/n2"}, 0)
+				_, err = locks.Acquire(ben, []Want{{Name: "node/n0"}, {Name: "node/n2"}}, 0)
 				var locked *LockedError
 				if !errors.As(err, &locked) || locked.Lease.Holder != anna || !strings.Contains(err.Error(), "anna") {
 					t.Fatalf("second operator got %v", err)
@@ -40,7 +40,7 @@ func TestSecondOperatorIsToldWhoHolds(t *testing.T) {
 				if err := errors.Join(h.Release(), h.Release()); err != nil {
 					t.Fatal(err)
 				}
-				h2, err := locks.Acquire(ben, []string{"node/n2"}, 0)
+				h2, err := locks.Acquire(ben, []Want{{Name: "node/n2"}}, 0)
 				if err != nil || h2.Token() != 6 {
 					t.Fatalf("after release: %v", err)
 				}
@@ -55,17 +55,17 @@ func TestLeaseRunsOutAndFences(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				far := Holder{Operator: "anna", Host: "elsewhere", PID: 1}
-				h, err := locks.Acquire(far, []string{"node/n1"}, 0)
+				h, err := locks.Acquire(far, []Want{{Name: "node/n1"}}, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
 				h.abandon() // a host that lost power, or a process that was stopped
 				time.Sleep(leaseTime - time.Second)
-				if _, err := locks.Acquire(ThisProcess("ben"), []string{"node/n1"}, 0); err == nil {
+				if _, err := locks.Acquire(ThisProcess("ben"), []Want{{Name: "node/n1"}}, 0); err == nil {
 					t.Fatal("a lease was taken before it ran out")
 				}
 				time.Sleep(time.Second)
-				h2, err := locks.Acquire(ThisProcess("ben"), []string{"node/n1"}, 0)
+				h2, err := locks.Acquire(ThisProcess("ben"), []Want{{Name: "node/n1"}}, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -86,7 +86,7 @@ func TestBreakNeedsAReasonAndIsHandedOn(t *testing.T) {
 	for name, locks := range stores(t) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				h, err := locks.Acquire(ThisProcess("anna"), []string{"node/n1"}, 0)
+				h, err := locks.Acquire(ThisProcess("anna"), []Want{{Name: "node/n1"}}, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -105,7 +105,7 @@ func TestBreakNeedsAReasonAndIsHandedOn(t *testing.T) {
 				}
 				h.abandon()
 				for range 2 { // until it is journalled, the next run hears of it, and the one after
-					h2, err := locks.Acquire(ThisProcess("ben"), []string{"node/n1"}, 0)
+					h2, err := locks.Acquire(ThisProcess("ben"), []Want{{Name: "node/n1"}}, 0)
 					if err != nil || len(h2.Breaks()) != 1 || h2.Breaks()[0].Reason == "" || h2.Token() <= was.Token+1 {
 						t.Fatalf("breaks %v, %v", h2.Breaks(), err)
 					}
@@ -113,14 +113,14 @@ func TestBreakNeedsAReasonAndIsHandedOn(t *testing.T) {
 						t.Fatal(err)
 					}
 				}
-				h3, err := locks.Acquire(ThisProcess("ben"), []string{"node/n1"}, 0)
+				h3, err := locks.Acquire(ThisProcess("ben"), []Want{{Name: "node/n1"}}, 0)
 				if err != nil {
 					t.Fatal(err)
 				}
 				if err := errors.Join(h3.Journalled(), h3.Release()); err != nil {
 					t.Fatal(err)
 				}
-				h4, err := locks.Acquire(ThisProcess("ben"), []string{"node/n1"}, 0)
+				h4, err := locks.Acquire(ThisProcess("ben"), []Want{{Name: "node/n1"}}, 0)
 				if err != nil || len(h4.Breaks()) != 0 {
 					t.Errorf("journalled breaks came again: %v, %v", h4.Breaks(), err)
 				}
@@ -139,19 +139,19 @@ func TestDeadProcessOfThisHost(t *testing.T) {
 	dead := ThisProcess("anna")
 	dead.PID = cmd.Process.Pid
 	locks := NewLocks(t.TempDir())
-	h, err := locks.Acquire(dead, []string{"node/n1"}, 0)
+	h, err := locks.Acquire(dead, []Want{{Name: "node/n1"}}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
 	h.abandon()
 	other := dead
 	other.Host = "elsewhere"
-	h, err = locks.Acquire(other, []string{"node/n1"}, 0)
+	h, err = locks.Acquire(other, []Want{{Name: "node/n1"}}, 0)
 	if err != nil {
 		t.Fatalf("a lease of a dead process was not taken: %v", err)
 	}
 	h.abandon()
-	if _, err := locks.Acquire(ThisProcess("ben"), []string{"node/n1"}, 0); err == nil {
+	if _, err := locks.Acquire(ThisProcess("ben"), []Want{{Name: "node/n1"}}, 0); err == nil {
 		t.Error("the process number of another host was looked up on this one")
 	}
 }
@@ -164,14 +164,14 @@ func TestUnreadableLeaseIsHeldForAWhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	var locked *LockedError
-	if _, err := locks.Acquire(ThisProcess("ben"), []string{"node/n1"}, 0); !errors.As(err, &locked) {
+	if _, err := locks.Acquire(ThisProcess("ben"), []Want{{Name: "node/n1"}}, 0); !errors.As(err, &locked) {
 		t.Errorf("half a lease file, just written: %v", err)
 	}
 	old := time.Now().Add(-2 * leaseTime)
 	if err := os.Chtimes(file, old, old); err != nil {
 		t.Fatal(err)
 	}
-	h, err := locks.Acquire(ThisProcess("ben"), []string{"node/n1"}, 0)
+	h, err := locks.Acquire(ThisProcess("ben"), []Want{{Name: "node/n1"}}, 0)
 	if err != nil {
 		t.Fatalf("half a lease file, long ago: %v", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -106,14 +107,14 @@ func (s *dirStore) save(before, t leaseTable) error {
 		}
 	}
 	for name, l := range t.Leases {
-		if old, ok := before.Leases[name]; !ok || old != l {
+		if old, ok := before.Leases[name]; !ok || !reflect.DeepEqual(old, l) {
 			if err := s.write(s.path(name, leaseSuffix), l); err != nil {
 				return err
 			}
 		}
 	}
 	for name, b := range t.Breaks {
-		if old, ok := before.Breaks[name]; !ok || old != b {
+		if old, ok := before.Breaks[name]; !ok || !reflect.DeepEqual(old, b) {
 			if err := s.write(s.path(name, breakSuffix), b); err != nil {
 				return err
 			}

@@ -112,12 +112,12 @@ func (r *run) opening() error {
 	if err := r.record(journal.Record{Kind: journal.Operator, Text: r.req.Who.String()}); err != nil {
 		return err
 	}
-	names := strings.Join(LeaseNames(r.plan), " ")
+	names := strings.Join(leaseNames(r.plan), ", ")
 	if err := r.record(journal.Record{Kind: journal.Lock, Text: names}); err != nil {
 		return err
 	}
 	if r.held == nil {
-		return nil
+		return r.gate(journal.Accepted, "")
 	}
 	for _, b := range r.held.Breaks() {
 		text := fmt.Sprintf("lease %s of %s was broken by %s: %s", b.Lease.Name, b.Lease.Holder, b.By, b.Reason)
@@ -125,7 +125,19 @@ func (r *run) opening() error {
 			return err
 		}
 	}
-	return r.held.Journalled()
+	if err := r.held.Journalled(); err != nil {
+		return err
+	}
+	return r.gate(journal.Accepted, "")
+}
+
+// gate records that a part of the run was left in good order, once in the life of a journal; the site's key signs the head
+// there.
+func (r *run) gate(result, text string) error {
+	if result == journal.Accepted && r.replay.Accepted || result == journal.Passed && slices.Contains(r.replay.Passed, text) {
+		return nil
+	}
+	return r.record(journal.Record{Kind: journal.Gate, Result: result, Text: text})
 }
 
 // closing records how the run ended.
@@ -206,6 +218,9 @@ func (r *run) waves() {
 		if failed > w.AllowFailed && !r.req.hooks.noQuota && w.OnError != "continue" {
 			r.halt(fmt.Errorf("%d of %d nodes of wave %s failed, allowed are %d", failed, len(w.Nodes), w.Name, w.AllowFailed))
 			return
+		}
+		if r.gate(journal.Passed, "wave "+w.Name) != nil {
+			return // the run has ended: it could not be recorded
 		}
 	}
 }

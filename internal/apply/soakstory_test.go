@@ -101,8 +101,8 @@ func (s *soak) second(after time.Duration, force bool) {
 	req2.Drivers, _ = s.world.Process()
 	req2.Dir = "other" // another folder of journals, the same locks
 	if force && !over {
-		for _, name := range LeaseNames(s.world.Plan()) {
-			if _, err := s.locks(immortal).Break(name, req2.Who, "anna has gone home"); err != nil {
+		for _, w := range Leases(s.world.Plan()) {
+			if _, err := s.locks(immortal).Break(w.Name, req2.Who, "anna has gone home"); err != nil {
 				s.violate("%v", err)
 			}
 		}

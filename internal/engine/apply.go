@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/metalwright/metalwright/internal/apply"
+	"github.com/metalwright/metalwright/internal/evidence"
 	"github.com/metalwright/metalwright/internal/journal"
 	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
@@ -32,6 +33,7 @@ type Applied struct {
 	After   rack.Observation
 	Replan  plan.Plan
 	Settled bool // the closing plan is empty and its report clean
+	NewKey  bool // the signing key was made just now: its public half has to be handed out
 }
 
 // Pending is an earlier run that was cut off and can be gone on with.
@@ -115,9 +117,23 @@ func (w *Workspace) request(ctx context.Context, req apply.Request, opt ApplyOpt
 	return req
 }
 
+// signed makes the gates of a run signed ones, with the key of this workspace, which is made on first use.
+func (w *Workspace) signed(req apply.Request) (signed apply.Request, made bool, err error) {
+	signer, made, err := evidence.OpenKey(w.KeyFile())
+	if err != nil {
+		return req, false, step.Fail(step.Internal, err, "Nothing was changed on any node.")
+	}
+	req.Sign = signer.SignGate
+	return req, made, nil
+}
+
 func (w *Workspace) run(ctx context.Context, req apply.Request, opt ApplyOptions) (Applied, error) {
-	res, err := apply.Run(ctx, w.request(ctx, req, opt))
-	out := Applied{Result: res}
+	req, made, err := w.signed(w.request(ctx, req, opt))
+	if err != nil {
+		return Applied{}, err
+	}
+	res, err := apply.Run(ctx, req)
+	out := Applied{Result: res, NewKey: made}
 	if err != nil || ctx.Err() != nil {
 		return out, errors.Join(err, ctx.Err())
 	}

@@ -131,7 +131,11 @@ func (w *Workspace) ResumeVerb(ctx context.Context, v plan.Verb, p Pending, opt 
 }
 
 func (w *Workspace) do(ctx context.Context, v plan.Verb, req apply.Request, opt ApplyOptions) (apply.Result, error) {
-	res, err := apply.Run(ctx, w.request(ctx, req, opt))
+	req, _, err := w.signed(w.request(ctx, req, opt))
+	if err != nil {
+		return apply.Result{}, err
+	}
+	res, err := apply.Run(ctx, req)
 	if err != nil || ctx.Err() != nil {
 		return res, errors.Join(err, ctx.Err())
 	}

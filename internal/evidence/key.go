@@ -17,6 +17,8 @@ import (
 	"runtime"
 
 	"github.com/secure-systems-lab/go-securesystemslib/dsse"
+
+	"github.com/metalwright/metalwright/internal/journal"
 )
 
 // PEM types: PKCS #8 (RFC 5958) and SubjectPublicKeyInfo (RFC 5280).
@@ -39,6 +41,12 @@ func (s *Signer) Public() ed25519.PublicKey { return s.key.Public().(ed25519.Pub
 // Sign implements dsse.Signer.
 func (s *Signer) Sign(_ context.Context, data []byte) ([]byte, error) {
 	return ed25519.Sign(s.key, data), nil
+}
+
+// SignGate is a journal.Signer.
+func (s *Signer) SignGate(payload []byte) (journal.Signature, error) {
+	id, err := s.KeyID()
+	return journal.Signature{KeyID: id, Sig: ed25519.Sign(s.key, payload)}, err
 }
 
 // KeyID implements dsse.Signer.

@@ -55,7 +55,7 @@ type Check struct {
 // Verify checks a pack offline against a key that was got by another way; keys inside the pack count for nothing. What fails
 // is a *Refusal.
 func Verify(pack []byte, pub ed25519.PublicKey, opt VerifyOptions) (Report, error) {
-	v := &verification{opt: opt, parts: map[string][]byte{}}
+	v := &verification{opt: opt, pub: pub, parts: map[string][]byte{}}
 	for _, check := range []func() error{
 		func() error { return v.archive(pack) },
 		func() error { return v.signature(pub) },
@@ -77,6 +77,7 @@ func Verify(pack []byte, pub ed25519.PublicKey, opt VerifyOptions) (Report, erro
 // verification is one Verify under way.
 type verification struct {
 	opt    VerifyOptions
+	pub    ed25519.PublicKey
 	files  []file
 	parts  map[string][]byte
 	st     Statement
@@ -208,7 +209,7 @@ func (v *verification) decode() error {
 // journals checks every chain, that every outcome has its intent and every intent an outcome or a note, and that the last
 // journal is of the plan, ended, and has the head that is signed.
 func (v *verification) journals() error {
-	last, head := "", ""
+	last, head, signed := "", "", 0
 	var ended []journal.Record
 	for _, f := range v.files {
 		if !strings.HasPrefix(f.name, journalFolder) {
@@ -221,6 +222,11 @@ func (v *verification) journals() error {
 		if err := journal.Audit(records, ""); err != nil {
 			return &Refusal{"journal", f.name, err.Error()}
 		}
+		gates, err := VerifyGates(bytes.NewReader(f.data), v.pub)
+		if err != nil {
+			return &Refusal{"gates", f.name, err.Error()}
+		}
+		signed += gates.Signed
 		last, head, ended = f.name, h, records
 	}
 	if head != v.st.Predicate.JournalHead {
@@ -241,6 +247,9 @@ func (v *verification) journals() error {
 		return &Refusal{"journal", last, "its run did not finish"}
 	}
 	v.passed("journal", "%d records, chain whole, every outcome has its intent; head %.8s", len(ended), head)
+	if signed > 0 {
+		v.passed("gates", "%d signed while the run was under way", signed)
+	}
 	return nil
 }
 

@@ -41,7 +41,7 @@ const (
 	Observed   Kind = "observed"   // a standing that decides something
 	Outcome    Kind = "outcome"    // of a step, or of a node when Step is empty
 	Secret     Kind = "secret"     // Text is an escrow id, never a value
-	Gate       Kind = "gate"       // the run ended or a phase was left; Result says how
+	Gate       Kind = "gate"       // the plan was accepted, a wave passed, or the run ended: Result says which. It may be signed
 	Operator   Kind = "operator"   // what a person decided
 	Note       Kind = "note"       // for people, and why an intent has no outcome
 	Resumed    Kind = "resume"     // a new process took over
@@ -50,8 +50,10 @@ const (
 // synced tells whether a side effect, or the truth about one, rests on the record.
 func (k Kind) synced() bool { return k != Observed && k != Note }
 
-// How a run ended, as its last Gate says.
+// What a Gate says: of a run under way, or how it ended.
 const (
+	Accepted = "accepted" // the plan was accepted and the leases are held: changes begin
+	Passed   = "passed"   // a wave ended and the next may begin; Text names it
 	Finished = "finished" // every node is done
 	Failed   = "failed"   // a node failed or is blocked: a new plan is wanted
 	Left     = "left"     // stopped on purpose part-way: resume it
@@ -75,6 +77,8 @@ type Record struct {
 	Messages []string        `json:"messages,omitempty"` // ids that the BMC gave with a failure
 	Digest   rack.Digest     `json:"digest,omitempty"`
 	Plan     json.RawMessage `json:"plan,omitempty"`
+	// Signature is of a gate, by a key of the site: see Gates. It is the last field.
+	Signature *Signature `json:"signature,omitempty"`
 }
 
 type line struct {
@@ -97,6 +101,7 @@ type Journal struct {
 	cut    int
 	begun  bool
 	broken error
+	sign   Signer
 }
 
 // Create starts the journal of a run of p in dir, under the given fencing token, and writes its plan. The file is new:
@@ -190,7 +195,12 @@ func (j *Journal) Append(r Record) error {
 	if !j.begun || j.file == nil {
 		return step.Fail(step.Internal, fmt.Errorf("append to journal %s: it is not open for writing", j.path), "")
 	}
-	r.Seq, r.Token, r.Time = j.seq, j.token, time.Now().UTC()
+	r.Seq, r.Token, r.Time, r.Signature = j.seq, j.token, time.Now().UTC(), nil
+	if r.Kind == Gate && j.sign != nil {
+		if err := r.signAfter(j.head, j.sign); err != nil {
+			return step.Fail(step.Internal, fmt.Errorf("sign the gate in journal %s: %w", j.path, err), "Look after the signing key, then run the same command again.")
+		}
+	}
 	text, hash, err := encode(j.head, r)
 	if err != nil {
 		return fmt.Errorf("encode journal record: %w", err)

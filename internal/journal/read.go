@@ -139,6 +139,8 @@ type Replay struct {
 	Nodes    map[string]NodeEnd // of each node that ended
 	Ended    string             // Finished, Failed, Left; empty: the process was cut off
 	Begun    time.Time
+	Accepted bool     // the gate before the first change was passed
+	Passed   []string // gates of waves that were passed, by their Text
 }
 
 // Resumable tells whether going on with this journal is what is wanted: the run was cut off or left on purpose. A run that
@@ -249,7 +251,14 @@ func replay(records []Record) (Replay, error) {
 func (r *Replay) apply(rec Record) {
 	switch rec.Kind {
 	case Gate:
-		r.Ended = rec.Result
+		switch rec.Result {
+		case Accepted:
+			r.Accepted = true
+		case Passed:
+			r.Passed = append(r.Passed, rec.Text)
+		default:
+			r.Ended = rec.Result
+		}
 		return
 	case Resumed:
 		r.Ended = ""

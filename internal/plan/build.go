@@ -239,6 +239,7 @@ func (n *nodeBuild) result() NodePlan {
 			np.NaiveResets++
 		}
 	}
+	np.Holds = n.holds()
 	return np
 }
 

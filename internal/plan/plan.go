@@ -50,6 +50,14 @@ type NodePlan struct {
 	EstimatedS  int            `json:"estimated_s"`
 	Bytes       int64          `json:"bytes"`
 	NotMerged   []string       `json:"not_merged,omitempty"` // what could not share an activation, and why
+	Holds       []Hold         `json:"holds,omitempty"`      // what a run holds besides the node while it changes it, widest first
+}
+
+// Hold is something that a node shares with others and that one run at a time, or only runs that share it, may change in:
+// rack/NAME, chassis/BMC.
+type Hold struct {
+	Name   string `json:"name"`
+	Shared bool   `json:"shared,omitempty"` // runs that change no host's power go side by side
 }
 
 // Wave is a set of nodes that may change at the same time.
