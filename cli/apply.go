@@ -202,6 +202,9 @@ func (a *app) run(ctx context.Context, w *engine.Workspace, p plan.Plan, f *appl
 		return err
 	}
 	a.showResult(got, p, time.Since(start))
+	if got.NewKey {
+		a.sayNewKey(w)
+	}
 	return a.resultCode(ctx, w, got, p, err)
 }
 

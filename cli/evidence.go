@@ -50,7 +50,7 @@ A pack says what was found; it never calls a rack compliant.` + codes(exitDone, 
 			}
 			a.printf("✓ %s  %s, signed by key %.12s\n", out, size(int64(len(got.Pack))), got.KeyID)
 			if got.NewKey {
-				a.say("made the key %s; hand out %s.pub by another way than the packs", w.KeyFile(), w.KeyFile())
+				a.sayNewKey(w)
 			}
 			return nil
 		},
@@ -109,4 +109,9 @@ computes plan and residency result of the packed facts anew. It needs no network
 	}
 	c.Flags().StringVar(&key, "key", "", "public key that was handed out")
 	return c
+}
+
+// sayNewKey says where the key is that was made just now, and what to do with its public half.
+func (a *app) sayNewKey(w *engine.Workspace) {
+	a.say("made the key %s; hand out %s.pub by another way than the packs", w.KeyFile(), w.KeyFile())
 }

@@ -99,7 +99,7 @@ func (a *app) showJournal(file string) error {
 func newJournalVerify(a *app) *cobra.Command {
 	dir, key := ".", ""
 	c := &cobra.Command{
-		Use: "verify [DIR | FILE]", Short: "Check chain and signed gates, and that every outcome has its intent", Args: cobra.MaximumNArgs(1),
+		Use: "verify [DIR | FILE]", Short: "Check chain, signed gates, outcomes against intents", Args: cobra.MaximumNArgs(1),
 		Long: `Verify names the first line of each journal that is not as it was written. At each gate of a run (the plan accepted, a wave passed,
 the end) the head of the journal is signed with the key of the folder that it was applied from; --key holds the signatures
 against a public key that was handed out. Without --key the folder's own public key is taken, if it is there.` + codes(exitDone, exitError),
