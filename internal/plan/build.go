@@ -239,7 +239,7 @@ func (n *nodeBuild) result() NodePlan {
 			np.NaiveResets++
 		}
 	}
-	np.Holds = n.holds()
+	np.Holds = holds(n.d, n.o, n.node, n.dev, n.steps)
 	return np
 }
 

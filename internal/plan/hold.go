@@ -3,22 +3,23 @@ package plan
 import (
 	"slices"
 
+	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/step"
 )
 
 // holds says what a run holds while it changes this node (engine.md, Locks). Hosts of one rack are on one budget of power, so
 // one run at a time takes hosts of a rack down or up; runs that take none down share the rack. Nodes behind one BMC have
 // one queue of changes, so that one run at a time changes any of them.
-func (n *nodeBuild) holds() []Hold {
+func holds(d rack.Design, o rack.Observation, node rack.Node, dev rack.Device, steps []step.Step) []Hold {
 	var out []Hold
-	for _, r := range n.d.Racks {
-		if r.Address == n.node.Rack && r.Name != "" {
-			out = append(out, Hold{Name: "rack/" + r.Name, Shared: !slices.ContainsFunc(n.steps, movesPower)})
+	for _, r := range d.Racks {
+		if r.Address == node.Rack && r.Name != "" {
+			out = append(out, Hold{Name: "rack/" + r.Name, Shared: !slices.ContainsFunc(steps, movesPower)})
 		}
 	}
-	for _, d := range n.o.Devices {
-		if d.Endpoint != "" && d.Endpoint == n.dev.Endpoint && d.Node != n.dev.Node {
-			return append(out, Hold{Name: "chassis/" + d.Endpoint})
+	for _, other := range o.Devices {
+		if other.Endpoint != "" && other.Endpoint == dev.Endpoint && other.Node != dev.Node {
+			return append(out, Hold{Name: "chassis/" + other.Endpoint})
 		}
 	}
 	return out

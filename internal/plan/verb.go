@@ -98,6 +98,7 @@ func Say(d rack.Design, o rack.Observation, v Verb, nodes []string) Plan {
 				np.NaiveResets++
 			}
 		}
+		np.Holds = holds(d, o, n, dev, steps)
 		p.Nodes = append(p.Nodes, np)
 		wave.Nodes = append(wave.Nodes, n.Name)
 	}
