@@ -146,6 +146,8 @@ func inWords(s step.Step) string {
 		return "port " + s.Args.Component
 	case step.BootOrder:
 		return "boot order"
+	case step.Erase:
+		return "erase of drive " + word(s.Want["serial"])
 	case step.Volume:
 		if gone, ok := s.Want["exists"].(bool); !ok || gone {
 			return "volume " + word(s.Want["name"])

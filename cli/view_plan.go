@@ -173,6 +173,8 @@ func describe(s step.Step) []string {
 		return []string{fmt.Sprintf("~ firmware %-10s %v -> %v", s.Args.Component, word(s.Expect["version"]), word(s.Want["version"]))}
 	case step.BIOS, step.BIOSReset, step.NIC, step.SecureBoot, step.DPU:
 		return settingLines(s)
+	case step.Erase:
+		return []string{fmt.Sprintf("- drive %v, erased by %v (its data is lost)", word(s.Want["serial"]), word(s.Want["method"]))}
 	case step.Volume:
 		if gone, ok := s.Want["exists"].(bool); ok && !gone {
 			return []string{fmt.Sprintf("- volume %v (its data is lost)", word(s.Expect["name"]))}

@@ -133,6 +133,8 @@ func patienceOf(s step.Step) patience {
 		p.dead = 10 * time.Minute // an image server that answers slowly: insert takes up to 3 min
 	case step.Volume:
 		p.dead, p.poll = 30*time.Minute, 10*time.Second // creation 1 to 10 min; fast initialisation is in it
+	case step.Erase:
+		p.dead, p.poll = max(time.Hour, 2*time.Duration(s.EstimatedS)*time.Second), 10*time.Second // an overwrite may tell no percent
 	case step.Firmware:
 		p.dead, p.still, p.poll = 30*time.Minute, 2*time.Minute, 10*time.Second // largest bundles 10 to 20 min between percents
 	case step.Reset:

@@ -194,6 +194,11 @@ func (n *node) decide(s step.Step, w *watch, st step.State) (over, act bool, err
 		if s.Kind == step.Firmware && w.reads < n.confirm() {
 			return false, false, nil
 		}
+		if s.Kind == step.Erase && st.Note != "" { // the BMC's own words, for the certificate
+			if err := n.observed(s, st); err != nil {
+				return true, false, err
+			}
+		}
 		return true, false, n.done(s)
 	case step.Staged:
 		if n.activator[s.ID] != "" {
@@ -401,10 +406,10 @@ func (n *node) pause(s step.Step, w *watch) error {
 	return sleep(n.patient(s), scaled(w.interval(), n.r.req.Pace))
 }
 
-// patient is the context of a wait. A step that the device carries on with by itself is left when the run is stopped; a flash
-// and the creation of a volume that may have begun are waited for.
+// patient is the context of a wait. A step that the device carries on with by itself is left when the run is stopped; a flash,
+// the creation of a volume and an erase that may have begun are waited for.
 func (n *node) patient(s step.Step) context.Context {
-	if (s.Kind == step.Firmware || s.Kind == step.Volume) && n.steps[s.ID].op != nil {
+	if (s.Kind == step.Firmware || s.Kind == step.Volume || s.Kind == step.Erase) && n.steps[s.ID].op != nil {
 		return n.r.hard
 	}
 	return n.r.soft

@@ -34,6 +34,7 @@ func (r *resolver) finish(root *module) {
 	sortElements(d.Switches, func(e rack.Switch) rack.Address { return e.Address })
 	sortElements(d.Unplanned, func(e rack.Element) rack.Address { return e.Address })
 	r.fabrics()
+	r.eraseFloors()
 	for _, path := range sortedKeys(r.prov) {
 		d.Provenance = append(d.Provenance, r.prov[path])
 	}

@@ -52,6 +52,9 @@ func (rd *reader) node(in *instance) {
 	}
 	if d := rd.sub("disks", ""); d != nil {
 		e.Volumes = d.volumes()
+		if x := d.sub("erase", "erase"); x != nil {
+			e.Erase = x.erase()
+		}
 	}
 	if n := rd.sub("nics", ""); n != nil {
 		e.NICs, e.DPU = n.nics(), n.dpu()

@@ -127,6 +127,8 @@ func (d *Driver) check(ctx context.Context, s step.Step, op *step.Op) (step.Stat
 		return d.checkBootOnce(ctx, s, op)
 	case step.Volume:
 		return d.checkVolume(ctx, s, op)
+	case step.Erase:
+		return d.checkErase(ctx, s, op)
 	case step.Firmware:
 		return d.checkFirmware(ctx, s, op)
 	case step.Media:
@@ -179,6 +181,8 @@ func (d *Driver) act(ctx context.Context, a *act) error {
 		return d.actBootOnce(ctx, a)
 	case step.Volume:
 		return d.actVolume(ctx, a)
+	case step.Erase:
+		return d.actErase(ctx, a)
 	case step.Firmware:
 		return d.actFirmware(ctx, a)
 	case step.Media:

@@ -128,6 +128,7 @@ func seededRig(name string, seed uint64, faults ...string) func(t *testing.T) *d
 					out["flash of "+c] = n
 				}
 				out["volume"] = l.VolumesCreated
+				out["erase"] = l.DrivesErased
 				return out
 			},
 			Broken:   func() []string { return b.Ledger().Violations },
@@ -159,7 +160,7 @@ func driver(t *testing.T, r *sim.Rack, images map[string][]byte) *bmc.Driver {
 func survey(t *testing.T, r *sim.Rack) rack.Device {
 	t.Helper()
 	d := driver(t, r, nil)
-	dev, gaps, err := d.Survey(t.Context(), inventory.Options{Facets: []rack.Facet{rack.FacetNetwork, rack.FacetSecureBoot}})
+	dev, gaps, err := d.Survey(t.Context(), inventory.Options{Facets: []rack.Facet{rack.FacetNetwork, rack.FacetSecureBoot, rack.FacetErase}})
 	if err != nil || len(gaps) > 0 {
 		t.Fatalf("survey: %v, gaps %v", err, gaps)
 	}
@@ -213,6 +214,9 @@ func cases(t *testing.T, name string, dev rack.Device, host rack.System, b *sim.
 		add(firmwareCase(t, dia, dev, host, b, c, images[c+".fwpkg"]))
 	}
 	if c, ok := volumeCase(host, b); ok {
+		add(c)
+	}
+	if c, ok := eraseCase(host, b); ok {
 		add(c)
 	}
 	if len(host.Media) > 0 {
@@ -281,6 +285,24 @@ func volumeCase(host rack.System, b *sim.BMC) (drivertest.Case, bool) {
 			Step: step.Step{Kind: step.Volume, Args: args, Expect: step.Facts{"exists": false},
 				Want: step.Facts{"name": "os", "raid_type": "RAID1", "drives": serials}},
 			Real: func() bool { return len(b.Truth().Volumes) == 1 }}, true
+	}
+	return drivertest.Case{}, false
+}
+
+// eraseCase erases the last drive whose BMC says by which method.
+func eraseCase(host rack.System, b *sim.BMC) (drivertest.Case, bool) {
+	for _, d := range slices.Backward(host.Drives) {
+		if d.State == nil || d.State.Erase == nil || !slices.Contains(d.State.Erase.Methods, rack.EraseCrypto) {
+			continue
+		}
+		args := step.Args{System: host.Path, Path: d.Path, Method: rack.EraseCrypto}
+		if slices.Contains(d.State.Erase.ApplyTimes, "Immediate") {
+			args.ApplyTime = "Immediate"
+		}
+		return drivertest.Case{Name: "erase", Reset: step.None,
+			Step: step.Step{Kind: step.Erase, Args: args, Expect: step.Facts{"serial": d.SerialNumber, "erased": false},
+				Want: step.Facts{"serial": d.SerialNumber, "method": rack.EraseCrypto, "erased": true}},
+			Real: func() bool { return b.Truth().Erased[d.SerialNumber] == "CryptographicErase" }}, true
 	}
 	return drivertest.Case{}, false
 }

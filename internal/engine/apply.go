@@ -200,6 +200,13 @@ func (w *Workspace) who() apply.Holder {
 // Destroy runs a plan of PlanDestroy. It is settled when nothing is left of it, and every node could be asked.
 func (w *Workspace) Destroy(ctx context.Context, p plan.Plan, opt ApplyOptions) (Applied, error) {
 	got, err := w.Apply(ctx, p, opt)
+	var before rack.Observation
+	if opt.Before != nil {
+		before = *opt.Before
+	}
+	if cerr := w.keepCertificates(before); err == nil {
+		err = cerr
+	}
 	if err != nil || ctx.Err() != nil {
 		return got, err
 	}

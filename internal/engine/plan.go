@@ -196,6 +196,10 @@ func short(n rack.Node, a rack.Acceptance, o rack.Observation) string {
 // PlanDestroy surveys and plans what on_destroy asks for.
 func (w *Workspace) PlanDestroy(ctx context.Context) (plan.Plan, rack.Observation) {
 	o := w.Survey(ctx, SurveyOptions{Deep: true})
-	p, _ := plan.Destroy(w.Design, o, plan.Options{Now: w.opt.Now})
+	done, err := w.erased()
+	if err != nil { // then a drive is erased once more: nothing is lost by that
+		w.opt.Log.Warn("read which drives were erased", "error", w.Redact(err.Error()))
+	}
+	p, _ := plan.Destroy(w.Design, o, plan.Options{Now: w.opt.Now, Erased: done})
 	return p, o
 }

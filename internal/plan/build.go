@@ -21,6 +21,8 @@ type Options struct {
 	Acts   []Act // what happens once, besides
 	// Intents are the catalog's, for acts; those of the blueprint stand in the Design.
 	Intents map[string]rack.BIOSIntentDef
+	// Erased are the serial numbers of drives that were erased and not used since, by node name, for Destroy.
+	Erased map[string][]string
 }
 
 // Build decides what has to be done so that o becomes d. It is pure: the same input gives the same bytes, whatever the

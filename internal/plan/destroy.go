@@ -54,12 +54,8 @@ func (n *nodeBuild) wantGone() {
 	}
 	n.checkSafety()
 	n.checkIdentity()
-	switch n.node.OnDestroy {
-	case "", destroyKeep:
-	case destroyResetBIOS:
+	if n.node.OnDestroy == destroyResetBIOS {
 		n.resetBIOS()
-	default:
-		n.refuseErase("Node", n.node.Name)
 	}
 	for _, v := range n.node.Volumes {
 		switch v.OnDestroy {
@@ -67,19 +63,14 @@ func (n *nodeBuild) wantGone() {
 		case destroyDelete:
 			n.deleteVolume(v)
 		default:
-			n.refuseErase("Volume", v.Name)
+			n.eraseVolume(v)
 		}
+	}
+	if n.node.OnDestroy == destroyErase { // after the volumes: what still is in one stays
+		n.eraseNode()
 	}
 	n.planPower()
 	n.power.want = "" // what was on stays on
-}
-
-func (n *nodeBuild) refuseErase(what, name string) {
-	detail := fmt.Sprintf("%s %q asks for on_destroy = %q, and this version erases nothing.", what, name, destroyErase)
-	if n.node.AllowDataLoss == nil {
-		detail += " It would also need consent { data_loss = true … }."
-	}
-	n.block("destroy.erase", "Erase not planned by this version", detail, n.node.Origin)
 }
 
 // resetBIOS stages the registry's default for every attribute that the blueprint had set.
@@ -106,8 +97,24 @@ func (n *nodeBuild) resetBIOS() {
 	n.planBIOS()
 }
 
-// deleteVolume plans the deletion of one volume, with consent.
-func (n *nodeBuild) deleteVolume(s rack.VolumeSpec) {
+// eraseVolume plans the deletion of one volume and the erase of its drives, with consent.
+func (n *nodeBuild) eraseVolume(s rack.VolumeSpec) {
+	origin := originOr(s.Origin, n.node.Origin)
+	if !n.eraseConsent("volume", s.Name, origin) {
+		return
+	}
+	members, found := n.deleteVolume(s)
+	switch {
+	case found:
+		n.eraseMembers(s, members, origin)
+	case !n.stopped && n.node.OnDestroy != destroyErase && len(n.opt.Erased[n.node.Name]) == 0:
+		n.warn("destroy.erase", "No such volume", fmt.Sprintf("Volume %q is not there, so it is not known which drives it had, and none "+
+			"is erased. To erase all drives that are in no volume, give the node on_destroy = %q.", s.Name, destroyErase), origin)
+	}
+}
+
+// deleteVolume plans the deletion of one volume, with consent. It gives the serial numbers of its drives.
+func (n *nodeBuild) deleteVolume(s rack.VolumeSpec) (members []string, found bool) {
 	name := VolumeName(n.node.Name, s.Name)
 	v := volumeBuild{nodeBuild: n}
 	i := slices.IndexFunc(v.volumes(), func(x rack.Volume) bool { return x.Name == name })
@@ -115,30 +122,31 @@ func (n *nodeBuild) deleteVolume(s rack.VolumeSpec) {
 		if gaps := n.gapsNamed("storage", "volumes"); len(gaps) > 0 {
 			n.unreadable("destroy.volume", "Storage not readable", "Whether the volume exists was not seen."+because(gaps), v.origin(s))
 		}
-		return
+		return nil, false
 	}
 	x := v.volumes()[i]
 	if n.node.AllowDataLoss == nil {
 		n.block("destroy.consent", "Consent to lose data is missing", fmt.Sprintf(
 			"on_destroy = %q of volume %q deletes its data. Add consent { data_loss = true, owner, reason } to the node, or keep the volume.",
 			destroyDelete, s.Name), v.origin(s))
-		return
+		return nil, false
 	}
 	if problem := v.differs(s, x); problem != "" {
 		n.block("destroy.volume", "Not the planned volume", fmt.Sprintf(
 			"Volume %q: %s. It is not deleted.", name, problem), v.origin(s))
-		return
+		return nil, false
 	}
 	c, _ := v.controller(x.Controller) // unknown: no apply time is sent
 	class, apply := volumeApply(c)
-	members := slices.Clone(x.Drives)
+	members = slices.Clone(x.Drives)
 	slices.Sort(members)
 	n.add(&change{key: "volume:" + s.Name, step: step.Step{
 		Kind: step.Volume, Activation: class, Origin: v.origin(s), EstimatedS: volumeS,
 		Expect: step.Facts{"exists": true, "name": name, "raid_type": strings.ToUpper(x.RAIDType), "drives": anyList(members)},
 		Want:   step.Facts{"exists": false, "name": name},
 		Args:   step.Args{Path: x.Path, ApplyTime: apply},
-		Why: fmt.Sprintf("on_destroy = %q, consent of %s: %s", destroyDelete, n.node.AllowDataLoss.Owner,
+		Why: fmt.Sprintf("on_destroy = %q, consent of %s: %s", s.OnDestroy, n.node.AllowDataLoss.Owner,
 			n.node.AllowDataLoss.Reason),
 	}})
+	return members, true
 }

@@ -56,6 +56,9 @@ func changesOf(s step.Step) []Change {
 	case step.Volume:
 		c.Name, _ = s.Want["name"].(string)
 		c.From, c.To = volumeText(s.Expect), volumeText(s.Want)
+	case step.Erase:
+		c.Name, _ = s.Want["serial"].(string)
+		c.To = s.Want["method"]
 	case step.Media:
 		c.From, c.To = s.Expect["image"], s.Want["image"]
 	case step.BootOnce:

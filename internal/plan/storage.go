@@ -54,6 +54,7 @@ type volumeBuild struct {
 	*nodeBuild
 	takenVolume map[string]bool // by path or id
 	takenDrive  map[string]bool // by serial
+	foreign     []string        // bays of drives that fit and hold another controller's configuration; of the last look
 }
 
 func volumeKey(v rack.Volume) string { return v.Controller + " " + v.Path + " " + v.ID }
@@ -200,13 +201,15 @@ func (v *volumeBuild) create(s rack.VolumeSpec) {
 
 // candidates sorts the drives that fit by their controller, in the order in which they are taken.
 func (v *volumeBuild) candidates(s rack.VolumeSpec) (byController map[string][]rack.Drive, free, used, unsure int) {
-	byController = map[string][]rack.Drive{}
+	byController, v.foreign = map[string][]rack.Drive{}, nil
 	for _, d := range v.sys.Drives {
 		fit := v.fit(s.Drives, d)
 		switch {
 		case fit == no:
 		case fit == unknown || d.SerialNumber == "":
 			unsure++
+		case d.State != nil && d.State.Foreign:
+			v.foreign = append(v.foreign, d.Bay)
 		case d.InVolume || v.takenDrive[d.SerialNumber]:
 			used++
 		default:
@@ -283,6 +286,10 @@ func (v *volumeBuild) noDrives(s rack.VolumeSpec, need, free, used, unsure int, 
 		s.Name, plural(need, "drive"), s.RAID, describeDrives(s.Drives), free, used, unsure)
 	enough := slices.ContainsFunc(sortedKeys(byController), func(k string) bool { return len(byController[k]) >= need })
 	switch {
+	case len(v.foreign) > 0: // it may be the only copy of somebody's data, and looks like a free drive
+		v.block("volume.foreign", "Drives hold a foreign configuration", detail+fmt.Sprintf(" Drives in bays %s hold the configuration of "+
+			"another controller, and perhaps data. Import or clear it by the controller's own tool, then plan again.",
+			strings.Join(v.foreign, ", ")), v.origin(s))
 	case enough:
 		v.block("volume.controller", "Controller makes no such volume", detail+" The controller they hang on offers no volume "+
 			"of this type through its BMC; use host software RAID, or make it by the controller's own tool.", v.origin(s))

@@ -142,10 +142,12 @@ type Node struct {
 	NICs          []NICSpec       `json:"nics,omitempty"`
 	DPU           *DPUSpec        `json:"dpu,omitempty"`
 	SecureBoot    *SecureBootSpec `json:"secure_boot,omitempty"`
-	Firmware      *FirmwareRef    `json:"firmware,omitempty"`  // set by the firmware block that targets this node
-	OnDestroy     string          `json:"on_destroy"`          // keep (default), reset_bios, erase
-	AllowDataLoss *DataLossGrant  `json:"data_loss,omitempty"` // explicit consent, else nil
-	Facts         Facts           `json:"facts,omitempty"`     // catalog numbers that the blueprint overrides
+	Firmware      *FirmwareRef    `json:"firmware,omitempty"`    // set by the firmware block that targets this node
+	OnDestroy     string          `json:"on_destroy"`            // keep (default), reset_bios, erase
+	Erase         *EraseSpec      `json:"erase,omitempty"`       // how; whether is said by on_destroy
+	EraseFloor    *EraseFloor     `json:"erase_floor,omitempty"` // of the site's policy, where something may be erased
+	AllowDataLoss *DataLossGrant  `json:"data_loss,omitempty"`   // explicit consent, else nil
+	Facts         Facts           `json:"facts,omitempty"`       // catalog numbers that the blueprint overrides
 	Origin        diag.Origin     `json:"origin,omitzero"`
 }
 

@@ -7,6 +7,8 @@ type Facet string
 // The facets.
 const (
 	FacetRegistry Facet = "bios_registry" // the BIOS attribute registry: about 1 MB a node
+	FacetDrives   Facet = "drives"        // foreign configurations, spares and encryption of drives
+	FacetErase    Facet = "erase"         // what erase each drive offers: a request a drive on some BMCs
 )
 
 // Facets lists what planning this node needs beyond a survey.
@@ -20,6 +22,12 @@ func (n Node) Facets() []Facet {
 	}
 	if n.SecureBoot != nil {
 		out = append(out, FacetSecureBoot)
+	}
+	if len(n.Volumes) > 0 {
+		out = append(out, FacetDrives)
+	}
+	if n.Erases() {
+		out = append(out, FacetErase)
 	}
 	return out
 }
@@ -35,4 +43,17 @@ func (d Design) Facets(n Node) []Facet {
 		}
 	}
 	return out
+}
+
+// Erases tells whether undoing this node erases drives.
+func (n Node) Erases() bool {
+	if n.OnDestroy == "erase" {
+		return true
+	}
+	for _, v := range n.Volumes {
+		if v.OnDestroy == "erase" {
+			return true
+		}
+	}
+	return false
 }

@@ -177,6 +177,8 @@ type Drive struct {
 	Controller    string `json:"controller,omitempty"` // path of the Storage resource
 	Bay           string `json:"bay,omitempty"`
 	InVolume      bool   `json:"in_volume,omitempty"`
+
+	State *DriveState `json:"state,omitempty"` // facets drives and erase
 }
 
 // StorageController is a Storage resource.

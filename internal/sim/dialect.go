@@ -124,6 +124,7 @@ type storageSpec struct {
 	apply            string // job (OnReset), task, immediate; empty = makes no volumes
 	applyTimes       []string
 	capabilities     bool
+	erase            eraseStyle
 	controllers      bool // Controllers are resources of their own, else StorageControllers inline
 }
 

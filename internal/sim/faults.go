@@ -78,6 +78,7 @@ var faultTable = []FaultInfo{
 	{ID: "R78", Summary: "InsertMedia succeeds and mounts nothing", Dialects: []string{dialectIDRAC}, times: 1, early: 1},
 	{ID: "R79", Summary: "after a BMC reset the service root answers before log-in works", Dialects: []string{dialectILO, dialectSupermicro, dialectXCC, dialectAMI}, Lasting: true},
 	{ID: "R89", Summary: "a BMC image with Targets is refused", Dialects: []string{dialectOpenBMC}, Lasting: true, OptIn: true},
+	{ID: "R91", Summary: "an erase has erased nothing and ends Completed, with a warning", times: 1, early: 1},
 	{ID: "R92", Summary: "a leak detector is Critical", Dialects: []string{dialectOpenBMC}, Lasting: true, OptIn: true,
 		Unmet: "a leak ends everything: the tests of bmc and apply have it"},
 	{ID: "R93", Summary: "ForceRestart ends as Exception with status OK and changes nothing", Dialects: []string{dialectAMI}, times: 2, early: 2},

@@ -39,7 +39,7 @@ func idrac() *dialect {
 		},
 		gpus: gpuStyle{place: "processor", format: "Video.Slot.%d-1", first: 2, model: true},
 		storage: storageSpec{raidID: "RAID.SL.3-1", directID: "CPU.1", driveHome: "storage",
-			driveFormat: "Disk.Bay.%d:Enclosure.Internal.0-1", direct: true, apply: "job", applyTimes: []string{"Immediate", "OnReset"}},
+			driveFormat: "Disk.Bay.%d:Enclosure.Internal.0-1", direct: true, erase: eraseByVendor, apply: "job", applyTimes: []string{"Immediate", "OnReset"}},
 		power: powerSpec{subsystem: true, legacy: true},
 		rows:  idracRows,
 	}

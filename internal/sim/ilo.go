@@ -37,7 +37,7 @@ func ilo() *dialect {
 			taskSeries: 1, stageImmediately: true},
 		gpus: gpuStyle{place: "processor", format: "%d", first: 3, partModel: true},
 		storage: storageSpec{raidID: "DE00B000", directID: "DE00A000", driveHome: "chassis", driveFormat: "%d", apply: "immediate",
-			capabilities: true, controllers: true},
+			capabilities: true, controllers: true, erase: eraseUnsaid},
 		power: powerSpec{subsystem: true, legacy: true},
 		rows:  iloRows,
 	}

@@ -22,6 +22,7 @@ type job struct {
 	stuck    bool // it is passed over at every boot
 	comp     *component
 	cancel   func()
+	target   string // URI of the action that it carries out
 	polls    int
 }
 
@@ -112,6 +113,9 @@ func (b *BMC) taskResource(j *job) obj {
 	}
 	if b.dia.name != dialectIDRAC && b.dia.name != dialectAMI {
 		o["TaskMonitor"] = taskURI(j.id) + "/Monitor"
+	}
+	if j.target != "" {
+		o["Payload"] = obj{"HttpOperation": "POST", "TargetUri": j.target}
 	}
 	b.faults.task(j, o)
 	return o
@@ -224,6 +228,9 @@ func (b *BMC) jobResource(c *call, oem bool) obj {
 		o := obj{"@odata.type": "#DellJob.v1_4_0.DellJob", "Id": j.id, "Name": j.name, "JobState": j.state, "JobType": jobType(j.name),
 			"PercentComplete": j.percent, "Message": lastMessage(j), "MessageArgs": []any{}, "ActualRunningStartTime": nil,
 			"StartTime": stamp(j.start), "EndTime": "TIME_NA", "TargetSettingsURI": nil}
+		if j.state == "Completed" && j.status == "Warning" {
+			o["JobState"] = "CompletedWithErrors"
+		}
 		if !j.end.IsZero() {
 			o["CompletionTime"] = stamp(j.end)
 		}

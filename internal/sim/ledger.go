@@ -28,6 +28,7 @@ type Ledger struct {
 	Pushes               int            `json:"pushes"`  // images received, taken or not
 	VolumesCreated       int            `json:"volumes_created"`
 	VolumesDeleted       int            `json:"volumes_deleted"`
+	DrivesErased         int            `json:"drives_erased,omitempty"`
 	PortsSet             int            `json:"ports_set,omitempty"` // network functions whose settings a boot changed
 	TPMClears            int            `json:"tpm_clears,omitempty"`
 	KeysReset            int            `json:"keys_reset,omitempty"`            // Secure Boot keys, by ResetKeys
@@ -55,7 +56,8 @@ type Truth struct {
 	BootOnce  string            `json:"boot_once,omitempty"`
 	BootURI   string            `json:"boot_uri,omitempty"`
 	Volumes   []VolumeTruth     `json:"volumes"`
-	Firmware  map[string]string `json:"firmware"` // running version, by component
+	Erased    map[string]string `json:"erased,omitempty"` // SanitizationType by serial number, of drives that were erased and not used since
+	Firmware  map[string]string `json:"firmware"`         // running version, by component
 	Staged    map[string]string `json:"staged,omitempty"`
 	Bricked   []string          `json:"bricked,omitempty"`
 	Media     []string          `json:"media,omitempty"` // images inserted
@@ -118,6 +120,14 @@ func (b *BMC) Truth() Truth {
 		}
 	}
 	for _, s := range b.store {
+		for _, d := range s.drives {
+			if d.erased != "" {
+				if t.Erased == nil {
+					t.Erased = map[string]string{}
+				}
+				t.Erased[d.serial] = d.erased
+			}
+		}
 		for _, v := range s.volumes {
 			t.Volumes = append(t.Volumes, VolumeTruth{v.name, v.raid, v.serials(), v.capacity})
 		}

@@ -38,7 +38,7 @@ func openbmc() *dialect {
 			targets: map[string][]string{"bmc": {bmc}, "bios": {"/redfish/v1/Chassis/HGX_Chassis_0"}, "hgx": {"/redfish/v1/Chassis/HGX_Chassis_0"}}},
 		gpus: gpuStyle{place: "baseboard", format: "GPU_%d", first: 0},
 		storage: storageSpec{raidID: "2", directID: "1", driveHome: "both", driveFormat: "2%02d",
-			controllers: true},
+			controllers: true, erase: eraseByInfo},
 		power: powerSpec{subsystem: true},
 		leaks: 4,
 		rows:  openbmcRows,

@@ -28,6 +28,7 @@ func storageRoutes(b *BMC, m map[string]*route) {
 		if d.storage.controllers {
 			controllerRoutes(b, m, ctl)
 		}
+		eraseRoutes(b, m, ctl)
 		if b.hasVolumes(ctl) {
 			volumeRoutes(b, m, ctl)
 		}
@@ -83,11 +84,13 @@ func (b *BMC) driveResource(d *drive) obj {
 		vols = refs([]string{b.volumeURI(d.volume)})
 	}
 	f := d.facts
-	return obj{"@odata.type": b.dia.typ("Drive"), "Id": d.id, "Name": fmt.Sprintf("%s %s in bay %s", f.Protocol, f.Media, d.bay),
+	o := obj{"@odata.type": b.dia.typ("Drive"), "Id": d.id, "Name": fmt.Sprintf("%s %s in bay %s", f.Protocol, f.Media, d.bay),
 		"Model": f.Model, "SerialNumber": d.serial, "Manufacturer": "Simulated", "CapacityBytes": f.CapacityBytes, "MediaType": f.Media,
 		"Protocol": f.Protocol, "FailurePredicted": false, "Status": enabled(), "Revision": "SIM1",
 		"PhysicalLocation": obj{"PartLocation": obj{"ServiceLabel": "Bay " + d.bay, "LocationType": "Bay", "LocationOrdinalValue": atoi(d.bay)}},
 		"Links":            obj{"Volumes": vols, "Chassis": ref("/redfish/v1/Chassis/" + d.ctl.enclosed)}}
+	b.showErase(d, o)
+	return o
 }
 
 func atoi(s string) int {

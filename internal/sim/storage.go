@@ -30,6 +30,8 @@ type drive struct {
 	ctl      *controller
 	volume   *volume
 	reserved bool // by a volume job that waits
+	erasing  bool
+	erased   string // SanitizationType of the last erase that was real
 }
 
 // volume is a local volume.
@@ -45,6 +47,8 @@ type volumeJob struct {
 	job    *job
 	make   *volume
 	remove *volume
+	erase  *drive
+	method string // of the erase
 }
 
 // members is how many drives a RAID type needs at least, and how many of n drives' capacity it gives.
@@ -157,7 +161,7 @@ func (b *BMC) removeVolume(v *volume) {
 func (b *BMC) addVolume(v *volume) {
 	v.ctl.volumes = append(v.ctl.volumes, v)
 	for _, d := range v.drives {
-		d.volume, d.reserved = v, false
+		d.volume, d.reserved, d.erased = v, false, ""
 	}
 	b.led.VolumesCreated++
 	b.changed()
@@ -188,6 +192,9 @@ func (b *BMC) runVolumeJob(vj *volumeJob) {
 	if vj.remove != nil {
 		b.removeVolume(vj.remove)
 		b.led.VolumesDeleted++
+	}
+	if vj.erase != nil && !b.endErase(vj) {
+		return
 	}
 	b.complete(vj.job)
 }

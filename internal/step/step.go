@@ -29,6 +29,7 @@ const (
 	NIC        Kind = "nic"         // settings of one network device function
 	DPU        Kind = "dpu"         // mode of a BlueField
 	Volume     Kind = "volume"      // create one local volume
+	Erase      Kind = "erase"       // make the data of one drive unreadable
 	Firmware   Kind = "firmware"    // stage one image
 	Media      Kind = "media"       // insert or eject virtual media
 	Reset      Kind = "reset"       // an activation: makes staged steps real
@@ -120,6 +121,7 @@ const (
 //	dpu         mode: "DpuMode" | "NicMode"
 //	volume      name, raid_type, drives: [serial …] sorted, capacity_bytes when bounded; Expect: exists: false.
 //	            To delete (destroy only) the two change places: Want: exists: false; Args.Path is the volume itself
+//	erase       serial, method, erased: true, passes when told; Expect: serial, erased: false. Only with consent (destroy)
 //	firmware    version
 //	media       image, inserted
 //	reset       nothing: it is done when the steps it activates are
@@ -145,7 +147,7 @@ type Step struct {
 // Args is what acting needs beyond Expect and Want. Paths were read from the device; nothing is built.
 type Args struct {
 	System    string   `json:"system,omitempty"` // path of the ComputerSystem
-	Path      string   `json:"path,omitempty"`   // bios: settings object; media: slot; volume: collection
+	Path      string   `json:"path,omitempty"`   // bios: settings object; media: slot; volume: collection; erase: drive
 	ApplyTime string   `json:"apply_time,omitempty"`
 	Drives    []string `json:"drives,omitempty"`   // volume: paths of the member drives
 	Resource  string   `json:"resource,omitempty"` // nic, secure_boot, dpu: path of what is set; Path: where it is written

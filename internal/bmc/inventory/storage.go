@@ -66,6 +66,7 @@ func (r *reader) readStorageUnit(ctx context.Context, u *redfish.Resource) stora
 	)
 	for _, d := range drives {
 		if x, ok := r.drive(d, u, ctl); ok {
+			x.State = r.driveState(ctx, d)
 			s.drives = append(s.drives, x)
 		}
 	}
