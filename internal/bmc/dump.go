@@ -32,6 +32,9 @@ func (d *Driver) glanceDumps(ctx context.Context, v vitals, dev *rack.Device, _ 
 			dev.Dumps = append(dev.Dumps, *found)
 		}
 	}
+	slices.SortStableFunc(dev.Dumps, func(a, b rack.Dump) int { // a manager's own data first
+		return strings.Compare(rankOf(a), rankOf(b))
+	})
 	ahs := v.bmc.Obj.Link("Oem", "Hpe", "Links", "ActiveHealthSystem")
 	if ahs == "" {
 		return nil
@@ -49,10 +52,18 @@ func (d *Driver) glanceDumps(ctx context.Context, v vitals, dev *rack.Device, _ 
 	return nil
 }
 
-// dumpOf reads the action of one log service; nil when it has none. A manager's own data is asked for first.
+func rankOf(x rack.Dump) string {
+	if x.Type == "Manager" {
+		return "0"
+	}
+	return "1"
+}
+
+// dumpOf reads the action of one log service; nil when it has none.
 func (d *Driver) dumpOf(ctx context.Context, s *redfish.Resource) (*rack.Dump, error) {
 	action := s.Obj.Obj("Actions", "#LogService.CollectDiagnosticData")
-	if action.Str("target") == "" {
+	// NVIDIA's DebugTokenService collects tokens, not logs (recorded on a BlueField-3).
+	if action.Str("target") == "" || strings.Contains(s.Obj.Str("Id"), "DebugToken") {
 		return nil, nil
 	}
 	out := rack.Dump{Path: s.URI, Target: action.Str("target"), Name: nameOr(s.Obj.Str("Name"), lastPart(s.URI))}

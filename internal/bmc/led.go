@@ -42,7 +42,11 @@ func locatorOf(path string, o redfish.Object) *rack.Locator {
 		if led == "" && plain {
 			led = word(on)
 		}
-		return &rack.Locator{Path: path, State: led, Can: []string{rack.LEDLit, rack.LEDBlink, rack.LEDOff}}
+		can := o.Strs("IndicatorLED@Redfish.AllowableValues")
+		if len(can) == 0 {
+			can = []string{rack.LEDLit, rack.LEDBlink, rack.LEDOff}
+		}
+		return &rack.Locator{Path: path, State: led, Can: can}
 	case plain:
 		return &rack.Locator{Path: path, State: word(on), Can: []string{rack.LEDLit, rack.LEDOff}, Plain: true}
 	}

@@ -178,6 +178,17 @@ func patchPending(c *call) *answer {
 // patchSystem takes writes of the System and of its settings object: the boot setup and the asset tag.
 func patchSystem(c *call) *answer {
 	b := c.b
+	given, refused := b.setLED(c.body, false)
+	if refused != nil {
+		return refused
+	}
+	if given {
+		delete(c.body, "IndicatorLED")
+		delete(c.body, "LocationIndicatorActive")
+		if len(c.body) == 0 {
+			return b.done()
+		}
+	}
 	for k := range c.body {
 		if k != "Boot" && k != "AssetTag" && k != "@Redfish.SettingsApplyTime" && !strings.HasPrefix(k, "@odata") {
 			if k == "PowerState" || k == "Id" || k == "Name" {

@@ -35,6 +35,12 @@ func managerRoutes(b *BMC, m map[string]*route) {
 				o["VirtualMedia"] = ref(d.manager() + "/VirtualMedia")
 			}
 		}
+		if b.hasLogs(d.manager()) {
+			o["LogServices"] = ref(d.manager() + "/LogServices")
+		}
+		if d.name == dialectILO {
+			o["Oem"] = obj{"Hpe": obj{"@odata.type": "#HpeiLO.v2_8_0.HpeiLO", "Links": obj{"ActiveHealthSystem": ref(d.manager() + "/ActiveHealthSystem")}}}
+		}
 		if d.settingsJob {
 			o["Links"].(obj)["Oem"] = obj{"Dell": obj{"@odata.type": "#DellOem.v1_3_0.DellOemLinks", "Jobs": ref(d.manager() + "/Oem/Dell/Jobs"),
 				"DellSwitchConnectionCollection": ref(d.sys() + "/NetworkPorts/Oem/Dell/DellSwitchConnections")}}
@@ -114,7 +120,11 @@ func chassisRoutes(b *BMC, m map[string]*route) {
 	add(b, m, "/redfish/v1/Chassis", &route{get: func(*call) obj {
 		return collection("ChassisCollection.ChassisCollection", "Chassis Collection", ids)
 	}})
-	add(b, m, d.chassis(), &route{get: func(*call) obj { return b.chassisResource() }})
+	rt := &route{get: func(*call) obj { return b.chassisResource() }}
+	if locators[d.name].chassis {
+		rt.patch = patchChassis
+	}
+	add(b, m, d.chassis(), rt)
 	pcieRoutes(b, m)
 }
 
@@ -126,6 +136,7 @@ func (b *BMC) chassisResource() obj {
 		"PCIeDevices": ref(d.chassis() + "/PCIeDevices"), "Links": obj{"ComputerSystems": refs([]string{d.sys()}),
 			"ManagedBy": refs([]string{d.manager()})},
 	}
+	b.showLED(o, true)
 	if d.power.legacy {
 		o["Power"], o["Thermal"] = ref(d.chassis()+"/Power"), ref(d.chassis()+"/Thermal")
 	}

@@ -61,6 +61,7 @@ type Truth struct {
 	Staged    map[string]string `json:"staged,omitempty"`
 	Bricked   []string          `json:"bricked,omitempty"`
 	Media     []string          `json:"media,omitempty"` // images inserted
+	Light     string            `json:"light,omitempty"` // of the locator: Lit, Blinking, Off
 
 	SecureBoot SecureTruth               `json:"secure_boot"`
 	Ports      map[string]map[string]any `json:"ports,omitempty"`    // settings of network functions, by ADAPTER/PORT
@@ -106,7 +107,7 @@ func (b *BMC) Truth() Truth {
 		Pending: maps.Clone(b.bios.pend), BootOrder: slices.Clone(b.boot.order), BootOnce: b.boot.onceTarget(), BootURI: b.boot.uri,
 		Firmware: map[string]string{}, Staged: map[string]string{},
 	}
-	t.SecureBoot, t.Ports = b.secure.truth(), b.functionTruth()
+	t.SecureBoot, t.Ports, t.Light = b.secure.truth(), b.functionTruth(), b.lit()
 	if b.dpu != nil {
 		t.DPUMode = b.dpu.mode
 	}

@@ -52,6 +52,8 @@ type BMC struct {
 	failures  int // log-ins that failed since the last good one
 	lockedTo  time.Time
 	jobs      []*job
+	logs      []*logbook
+	light     string // of the locator; empty = off
 	subs      []subscription
 	nextID    map[string]int
 	uploads   int  // pushes that are being received
@@ -94,6 +96,7 @@ func newBMC(r *Rack, n rack.Node, hw rack.Hardware, plan []faultPick) (*BMC, err
 	b.boot = newBoot(b)
 	b.secure, b.functions, b.dpu = newSecureBoot(b), newFunctions(b), newDPU(b)
 	b.media = newSlots(b)
+	b.logs = newLogs(b)
 	b.host = host{power: r.opt.Power, lastReset: b.now}
 	if r.opt.Power == powerOn {
 		b.host.stage = stageOS

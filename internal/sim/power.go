@@ -66,6 +66,7 @@ func (b *BMC) startHost(class step.Activation) {
 	b.host.offByClient = false
 	b.after(onDelay, "host", func() {
 		b.host.power = powerOn
+		b.logged("OK", "The host was switched on.")
 		b.post(class)
 	})
 }
@@ -107,6 +108,7 @@ func (b *BMC) post(class step.Activation) {
 func (b *BMC) stopHost() {
 	b.forget("host")
 	b.host.power, b.host.stage = powerOff, stageNone
+	b.logged("Warning", "The host lost its power.")
 	if b.dia.name == dialectOpenBMC { // there it is the chassis state's LastStateChangeTime (bmcweb)
 		b.host.lastReset = b.now
 	}
@@ -233,6 +235,7 @@ func (b *BMC) restart(d time.Duration, class step.Activation) {
 	}
 	b.loseTasks()
 	b.after(d, "bmc", func() {
+		b.logged("OK", "The BMC has started.")
 		b.resetAt = b.now
 		for _, c := range b.comps {
 			if c.staged != "" && !c.bricked && (c.activation == step.BMCReset || class >= c.activation && c.activation > step.BMCReset && b.dia.update.stageImmediately) {

@@ -29,6 +29,7 @@ func (p *probe) life(visit func(state string)) {
 	p.makeVolumes()
 	p.setBoot()
 	p.insertMedia()
+	p.byHand()
 	p.logout()
 	in("pending", len(p.bmc.Truth().Pending) > 0 && p.bmc.Truth().BootOnce != "")
 	p.flashAndReset(in)
@@ -39,6 +40,37 @@ func (p *probe) life(visit func(state string)) {
 	in("undone", len(p.bmc.Truth().Volumes) == 0 && len(p.bmc.Truth().Media) == 0)
 	if v := p.bmc.Ledger().Violations; len(v) > 0 {
 		p.t.Errorf("the life of the node did harm: %v", v)
+	}
+}
+
+// byHand lights the locator and has diagnostic data collected, where there is such a thing.
+func (p *probe) byHand() {
+	p.t.Helper()
+	s := p.system()
+	for _, uri := range []string{link(s), p.get(link(s))["Links"].(obj)["Chassis"].([]any)[0].(obj)["@odata.id"].(string)} {
+		o := p.get(uri)
+		if _, told := o["IndicatorLED"]; told {
+			p.must(2, "PATCH", uri, obj{"IndicatorLED": "Blinking"})
+		} else if _, told := o["LocationIndicatorActive"]; told {
+			p.must(2, "PATCH", uri, obj{"LocationIndicatorActive": true})
+		}
+	}
+	if light := p.bmc.Truth().Light; (light == "Off") != (p.dia == "ami") {
+		p.t.Errorf("the light is %s", light)
+	}
+	for _, owner := range []obj{s, p.manager()} {
+		if link(owner, "LogServices") == "" {
+			continue
+		}
+		for _, uri := range p.members(link(owner, "LogServices")) {
+			if target := link(p.get(uri), "Actions", "#LogService.CollectDiagnosticData", "target"); target != "" {
+				p.must(202, "POST", target, obj{"DiagnosticDataType": "Manager"})
+				time.Sleep(3 * time.Minute)
+				if len(p.members(link(p.get(uri), "Entries"))) == 0 {
+					p.t.Errorf("%s: nothing was collected", uri)
+				}
+			}
+		}
 	}
 }
 

@@ -70,16 +70,6 @@ func systemRoutes(b *BMC, m map[string]*route) {
 			add(b, m, a.info, &route{get: func(*call) obj { return b.actionInfo("AuxPowerResetActionInfo", []string{a.value}) }})
 		}
 	}
-	add(b, m, d.sys()+"/LogServices", &route{get: func(*call) obj {
-		return collection("LogServiceCollection.LogServiceCollection", "Log Service Collection", []string{d.sys() + "/LogServices/SEL"})
-	}})
-	add(b, m, d.sys()+"/LogServices/SEL", &route{get: func(*call) obj {
-		return obj{"@odata.type": d.typ("LogService"), "Id": "SEL", "Name": "System Event Log", "ServiceEnabled": true,
-			"Status": enabled(), "Entries": ref(d.sys() + "/LogServices/SEL/Entries")}
-	}})
-	add(b, m, d.sys()+"/LogServices/SEL/Entries", &route{get: func(*call) obj {
-		return collection("LogEntryCollection.LogEntryCollection", "Log Entry Collection", nil)
-	}})
 	secureBootRoutes(b, m)
 	memoryRoutes(b, m)
 	processorRoutes(b, m)
@@ -134,7 +124,7 @@ func (b *BMC) systemResource() obj {
 		"ProcessorSummary": obj{"Count": n, "Model": cpu.Model, "Status": enabled()},
 		"MemorySummary":    obj{"TotalSystemMemoryGiB": b.memoryGiB(), "Status": enabled()},
 		"Boot":             b.bootResource(), "Bios": ref(d.biosURI()), "Processors": ref(d.sys() + "/Processors"),
-		"Memory": ref(d.sys() + "/Memory"), "Storage": ref(d.sys() + "/Storage"), "LogServices": ref(d.sys() + "/LogServices"),
+		"Memory": ref(d.sys() + "/Memory"), "Storage": ref(d.sys() + "/Storage"),
 		"SecureBoot": ref(d.sys() + "/SecureBoot"), "EthernetInterfaces": ref(d.sys() + "/EthernetInterfaces"),
 		"Links":   obj{"Chassis": refs([]string{d.chassis()}), "ManagedBy": refs([]string{d.manager()})},
 		"Actions": b.systemActions(),
@@ -149,6 +139,10 @@ func (b *BMC) systemResource() obj {
 	if d.name == dialectILO || d.name == dialectXCC || d.name == dialectAMI { // recorded on these
 		o["TrustedModules"] = []any{obj{"InterfaceType": "TPM2_0", "FirmwareVersion": "7.2.3.1", "Status": enabled()}}
 	}
+	if b.hasLogs(d.sys()) {
+		o["LogServices"] = ref(d.sys() + "/LogServices")
+	}
+	b.showLED(o, false)
 	if d.bootProgress {
 		o["BootProgress"] = obj{"LastState": h.bootStage()}
 	}

@@ -24,6 +24,7 @@ func buildRoutes(b *BMC) map[string]*route {
 	updateRoutes(b, m)
 	firmwareRoutes(b, m)
 	taskRoutes(b, m)
+	logRoutes(b, m)
 	serviceRoutes(b, m)
 	return m
 }
