@@ -80,11 +80,9 @@ func (r *run) halt(cause error) {
 	}
 }
 
-// fatal ends the run at once: it could not be recorded, or is no longer ours.
-func (r *run) fatal(cause error) {
-	r.stop(cause)
-	r.abort(cause)
-}
+// fatal ends the run at once: it could not be recorded, or is no longer ours. The hard stop comes first and takes the soft one
+// with it: the other way round, who waits for the soft one could end the run in between, as if an operator had stopped it.
+func (r *run) fatal(cause error) { r.abort(cause) }
 
 // record writes to the journal. A record that cannot be written ends the run.
 func (r *run) record(rec journal.Record) error {
