@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
 	"github.com/metalwright/metalwright/internal/rack"
@@ -14,6 +15,10 @@ import (
 // sanitization is the value of SecureErase's SanitizationType for each method (DSP0268, Drive).
 var sanitization = map[string]string{rack.EraseCrypto: "CryptographicErase", rack.EraseBlock: "BlockErase",
 	rack.EraseOverwrite: "Overwrite"}
+
+// newTaskHides is how long the task of an erase may be missing before it counts as lost: a new job of Dell is not found for some
+// seconds (R16).
+const newTaskHides = 2 * time.Minute
 
 // checkErase looks at a drive that is to be erased. No drive says that it was: what counts is the task of this very request,
 // ended without a word against it. Without such a task an erase is never done.
@@ -52,6 +57,8 @@ func (d *Driver) checkErase(ctx context.Context, s step.Step, op *step.Op) (step
 	case phaseUnknown:
 	}
 	switch {
+	case op != nil && op.Sent && op.Handle != "" && w.gone && time.Since(op.Started) < d.paced(newTaskHides):
+		return state(step.Working, seen, "its task is not to be seen yet"), nil
 	case op != nil && op.Sent && op.Handle != "" && w.gone:
 		return state(step.Ready, seen, "%s, so it is not known whether the drive was erased", w.said), nil
 	case op != nil && op.Sent && op.Handle != "":
