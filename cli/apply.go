@@ -24,6 +24,7 @@ type applyFlags struct {
 	parallel int
 	only     []string
 	fresh    bool
+	keepOn   bool
 	acts     actFlags
 }
 
@@ -61,6 +62,7 @@ The first interrupt lets what is under way finish and starts nothing new; the se
 	c.Flags().BoolVar(&f.approve, "auto-approve", false, "do not ask")
 	c.Flags().IntVar(&f.parallel, "parallel", 0, "nodes at once, at most (default: as the rollout says)")
 	c.Flags().StringSliceVar(&f.only, "node", nil, "only these nodes")
+	c.Flags().BoolVar(&f.keepOn, "keep-power-on-leak", false, "a leak stops the run and leaves the wet node's power on (default: it is cut)")
 	c.Flags().BoolVar(&f.fresh, "new-plan", false, "do not go on with an earlier run: plan anew")
 	f.acts.add(c)
 	return c
@@ -196,7 +198,7 @@ func (a *app) run(ctx context.Context, w *engine.Workspace, p plan.Plan, f *appl
 	}
 	v := a.newView(w.Design, p, pace)
 	start := time.Now()
-	got, err := do(engine.ApplyOptions{Parallel: f.parallel, Events: v.event, Stop: a.stop})
+	got, err := do(engine.ApplyOptions{KeepOn: f.keepOn, Parallel: f.parallel, Events: v.event, Stop: a.stop})
 	v.close()
 	if len(got.Result.Nodes) == 0 && err != nil {
 		return err

@@ -47,6 +47,7 @@ type Request struct {
 	Events   func(Event)     // nil: none. Never called twice at a time; must not block
 	Stop     <-chan struct{} // closed: finish or safely leave what is under way, start nothing new. Cancel ctx to leave at once
 	Quotas   Quotas
+	KeepOn   bool           // a node that becomes unsafe is left as it is; else its power is taken away
 	Sign     journal.Signer // signs the head of the journal at each gate; nil: gates are not signed
 
 	hooks hooks

@@ -93,6 +93,9 @@ func (n *node) run() NodeResult {
 		n.index = i
 		err = n.step(n.np.Steps[i])
 	}
+	if step.ClassOf(err) == step.Safety && n.drv != nil {
+		err = n.makeSafe(err)
+	}
 	return n.end(err)
 }
 
@@ -337,6 +340,11 @@ func (n *node) mayAct() error {
 	if n.r.soft.Err() != nil {
 		return errLeft
 	}
+	return n.held()
+}
+
+// held tells whether the journal can be written and the leases are ours.
+func (n *node) held() error {
 	if err := n.r.broken(); err != nil {
 		return err
 	}

@@ -172,11 +172,8 @@ func (r *run) closing() error {
 
 // noteUnseen says of the open intents of a node that was not started again why they have no outcome.
 func (r *run) noteUnseen(n plan.NodePlan) error {
-	for _, s := range n.Steps {
-		if !r.replay.Steps[s.ID].Open {
-			continue
-		}
-		rec := journal.Record{Kind: journal.Note, Node: n.Name, Step: s.ID, Text: "not looked at again: the run stopped before"}
+	for _, id := range r.replay.OpenSteps(n.Name) {
+		rec := journal.Record{Kind: journal.Note, Node: n.Name, Step: id, Text: "not looked at again: the run stopped before"}
 		if err := r.record(rec); err != nil {
 			return err
 		}

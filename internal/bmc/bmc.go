@@ -98,7 +98,7 @@ func (d *Driver) Close(ctx context.Context) error { return d.close(ctx) }
 // Check says how a step stands. It never changes the device. op is what Act recorded for this step, or nil.
 func (d *Driver) Check(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
 	st, err := d.check(ctx, s, op)
-	if err == nil && op != nil && !harmless(s.Kind) {
+	if err == nil && op != nil && !harmless(s.Kind) && !s.OverLeak() {
 		err = d.watchLeaks(ctx)
 	}
 	if err != nil {
@@ -211,7 +211,7 @@ type act struct {
 // intend tells the journal what is about to happen, if the tray is dry. Nothing is sent to the device when it returns
 // an error.
 func (a *act) intend(ctx context.Context, baseline step.Facts) error {
-	if !harmless(a.s.Kind) {
+	if !harmless(a.s.Kind) && !a.s.OverLeak() {
 		if err := a.d.dryNow(ctx); err != nil {
 			return err
 		}

@@ -52,6 +52,34 @@ func TestLeakRefusesChanges(t *testing.T) {
 	}
 }
 
+// The power-off of a safety stop goes through over a leak, cuts at once though an OS runs, and waits for no detector; while
+// firmware is written it is refused as any power-off is (invariant 1).
+func TestEmergencyOff(t *testing.T) {
+	off := func(manner string) step.Step {
+		return step.Step{ID: "n/safety-off", Node: "n", Kind: step.Power, Args: step.Args{System: sysPath, Manner: manner}, Want: step.Facts{"power_state": "Off"}}
+	}
+	for _, manner := range []string{step.Emergency, step.EmergencyFlash} {
+		f := wired()
+		f.set(wetPath+"ColdPlate", "Critical", "DetectorState")
+		f.set(wetPath+"Manifold", "Unknown", "DetectorState")
+		d, j := f.driver(Options{}), &journal{}
+		if err := d.Act(t.Context(), off(manner), j.record); err != nil || verbs(f) != "ForceOff" || len(j.ops) == 0 {
+			t.Errorf("%s: %v, said %q, %d operations", manner, err, verbs(f), len(j.ops))
+		}
+		mustCheck(t, d, off(manner), j.last(), step.Done)
+		on := off(manner)
+		on.Want = step.Facts{"power_state": "On"}
+		if err := d.Act(t.Context(), on, j.record); step.ClassOf(err) != step.Safety {
+			t.Errorf("%s: switched on over a leak: %v", manner, err)
+		}
+		f = wired()
+		f.put(tasks+"/9", obj{"Id": "9", "TaskState": "Running", "Name": "Firmware Update"})
+		if err := f.driver(Options{}).Act(t.Context(), off(manner), j.record); step.ClassOf(err) != step.Transient || verbs(f) != "" {
+			t.Errorf("%s: over a flash: %v, said %q", manner, err, verbs(f))
+		}
+	}
+}
+
 // A detector that is absent or switched off says nothing, as in the plan; a warning is no leak.
 func TestDryEnough(t *testing.T) {
 	f := wired()

@@ -59,7 +59,12 @@ func (d *Driver) actPower(ctx context.Context, a *act) error {
 		return err
 	}
 	want := textOf(a.s.Want["power_state"])
-	if want == "Off" {
+	switch {
+	case a.s.Args.Manner == step.Emergency:
+		if err := d.notWhileFlashing(ctx, "power off"); err != nil {
+			return err
+		}
+	case want == "Off":
 		if err := d.calm(ctx, a.s, "power off"); err != nil {
 			return err
 		}
@@ -75,7 +80,7 @@ func (d *Driver) actPower(ctx context.Context, a *act) error {
 			return d.shutDown(ctx, a, v)
 		}
 		osRuns := v.progress == "OSRunning" || v.progress == "FinishedPost"
-		if osRuns && a.s.Args.Manner != step.Force { // an OS may run: let it end in order
+		if osRuns && a.s.Args.Manner != step.Force && !a.s.OverLeak() { // an OS may run: let it end in order
 			err := d.power(ctx, a, v, want, "GracefulShutdown")
 			if err == nil {
 				if _, err = d.await(ctx, a.s, gracefulTries, func(v vitals) bool { return v.power == want }); err == nil {

@@ -25,6 +25,7 @@ type ApplyOptions struct {
 	Stop     <-chan struct{}     // closed: finish or safely leave what is under way, start nothing new
 	Before   *rack.Observation   // what the plan rests on, kept for the evidence
 	Settle   func(done, all int) // progress of the closing survey; nil = none
+	KeepOn   bool                // a node that becomes unsafe (a leak) keeps its power; else it is taken away
 }
 
 // Applied is how an apply ended: the run, then the closing survey and its plan, which must be empty.
@@ -112,7 +113,7 @@ func (w *Workspace) request(ctx context.Context, req apply.Request, opt ApplyOpt
 		return d, func() { w.closeDriver(ctx, d.Close) }, nil
 	}
 	req.Locks, req.Who, req.FS, req.Dir = w.Locks(), w.who(), w.opt.JournalFS, w.journalDir()
-	req.Parallel, req.Pace, req.Events, req.Stop = opt.Parallel, w.pace(), opt.Events, opt.Stop
+	req.Parallel, req.Pace, req.Events, req.Stop, req.KeepOn = opt.Parallel, w.pace(), opt.Events, opt.Stop, opt.KeepOn
 	req.Seed = uint64(time.Now().UnixNano()) // only spreads waits
 	return req
 }

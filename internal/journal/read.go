@@ -152,17 +152,20 @@ func (r Replay) PartWay(node string) bool {
 	if _, ended := r.Nodes[node]; ended {
 		return false
 	}
-	for _, n := range r.Plan.Nodes {
-		if n.Name != node {
-			continue
-		}
-		for _, s := range n.Steps {
-			if r.Steps[s.ID].Open {
-				return true
-			}
+	return len(r.OpenSteps(node)) > 0
+}
+
+// OpenSteps are the steps of a node that have an intent and no outcome, sorted; also those that no plan holds, such as rungs of
+// the recovery ladder.
+func (r Replay) OpenSteps(node string) []step.ID {
+	var out []step.ID
+	for id, p := range r.Steps {
+		if of, _, _ := strings.Cut(string(id), "/"); p.Open && of == node {
+			out = append(out, id)
 		}
 	}
-	return false
+	slices.Sort(out)
+	return out
 }
 
 // Stuck tells whether a node had failed. Going on with the run then means no more than to end what was left part-way; the node

@@ -105,7 +105,16 @@ func (f *Facts) UnmarshalJSON(b []byte) error {
 const (
 	Graceful = "graceful"
 	Force    = "force"
+	// Emergency cuts at once, over a leak too, unless firmware is being written; EmergencyFlash waits for the end of POST as well,
+	// for a host that starts may be writing an image of this run. No plan holds these: the safety stop asks for them.
+	Emergency      = "emergency"
+	EmergencyFlash = "emergency_flash"
 )
+
+// OverLeak tells whether a step may be done over a leak: to take the power away is what makes a tray safe.
+func (s Step) OverLeak() bool {
+	return s.Kind == Power && s.Want["power_state"] == "Off" && (s.Args.Manner == Emergency || s.Args.Manner == EmergencyFlash)
+}
 
 // Step is one change of one node. It is immutable once planned.
 //
