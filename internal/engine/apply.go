@@ -60,6 +60,9 @@ func (w *Workspace) Pending() (*Pending, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read the latest journal: %w", err)
 		}
+		if leavesAlone(rep.Plan) {
+			continue
+		}
 		overtaken := false
 		for _, n := range rep.Plan.Nodes {
 			overtaken = overtaken || later[n.Name]
@@ -75,6 +78,18 @@ func (w *Workspace) Pending() (*Pending, error) {
 		}
 	}
 	return nil, nil
+}
+
+// leavesAlone tells whether a run was a verb that changes nothing which an apply rests on: a light, a collection of logs.
+func leavesAlone(p plan.Plan) bool {
+	for _, n := range p.Nodes {
+		for _, s := range n.Steps {
+			if s.Kind != step.LED && s.Kind != step.Dump {
+				return false
+			}
+		}
+	}
+	return p.Verb != ""
 }
 
 func worthResuming(rep journal.Replay) bool {

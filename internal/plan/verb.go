@@ -273,7 +273,8 @@ func (v Verb) led(dev rack.Device) ([]step.Step, string) {
 
 func (v Verb) dump(dev rack.Device) ([]step.Step, string) {
 	if len(dev.Dumps) == 0 {
-		return nil, "This BMC offers no diagnostic data that could be collected."
+		return nil, "This BMC offers no diagnostic data that this version can collect: no log service of it has CollectDiagnosticData, and it " +
+			"has no Active Health System log."
 	}
 	for _, x := range dev.Dumps {
 		if x.Target == "" {

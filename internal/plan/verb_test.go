@@ -64,7 +64,7 @@ func TestSay(t *testing.T) {
 		{"light", plan.Verb{Do: plan.DoLED, Value: "Lit"}, nil, "led none led=Lit"},
 		{"light, cannot blink", plan.Verb{Do: plan.DoLED, Value: "Blinking"}, nil, "! can be Lit or Off, not Blinking"},
 		{"light, none", plan.Verb{Do: plan.DoLED, Value: "Lit"}, func(d *rack.Device, _ *rack.System) { d.Locator = nil }, "! no locator light"},
-		{"dump, none", plan.Verb{Do: plan.DoDump}, nil, "! offers no diagnostic data"},
+		{"dump, none", plan.Verb{Do: plan.DoDump}, nil, "! offers no diagnostic data that this version can collect"},
 		{"dump", plan.Verb{Do: plan.DoDump}, func(d *rack.Device, _ *rack.System) {
 			d.Dumps = []rack.Dump{{Path: "/l/1", Target: "/l/1/collect", Type: "OEM", OEM: "Debug"}}
 		}, "dump none "},
