@@ -171,7 +171,7 @@ func describe(s step.Step) []string {
 	switch s.Kind {
 	case step.Firmware:
 		return []string{fmt.Sprintf("~ firmware %-10s %v -> %v", s.Args.Component, word(s.Expect["version"]), word(s.Want["version"]))}
-	case step.BIOS, step.BIOSReset, step.NIC, step.SecureBoot, step.DPU:
+	case step.BIOS, step.BIOSReset, step.NIC, step.Manager, step.SecureBoot, step.DPU:
 		return settingLines(s)
 	case step.Erase:
 		return []string{fmt.Sprintf("- drive %v, erased by %v (its data is lost)", word(s.Want["serial"]), word(s.Want["method"]))}
@@ -361,7 +361,7 @@ func lastLabel(addr rack.Address) string {
 // settingLines are the settings of a step, one a line.
 func settingLines(s step.Step) []string {
 	head := map[step.Kind]string{step.BIOS: "bios", step.BIOSReset: "bios default", step.NIC: "port " + s.Args.Component,
-		step.SecureBoot: "secure boot", step.DPU: "dpu"}[s.Kind]
+		step.SecureBoot: "secure boot", step.DPU: "dpu", step.Manager: "bmc"}[s.Kind]
 	if s.Args.Method == "enrol" {
 		return []string{fmt.Sprintf("+ secure boot certificate in %s (%s)", s.Args.Component, s.Args.File)}
 	}

@@ -127,7 +127,7 @@ func patienceOf(s step.Step) patience {
 		if len(s.Activates) > 0 {
 			p.dead = 45 * time.Minute // as for a reset
 		}
-	case step.BIOS, step.BIOSReset, step.SecureBoot, step.NIC, step.DPU, step.BootOrder, step.BootOnce:
+	case step.BIOS, step.BIOSReset, step.SecureBoot, step.NIC, step.DPU, step.Manager, step.BootOrder, step.BootOnce:
 		p.dead = 5 * time.Minute // a PATCH takes 60 s at most; a configuration job of Dell shows within 2 min
 	case step.Media:
 		p.dead = 10 * time.Minute // an image server that answers slowly: insert takes up to 3 min

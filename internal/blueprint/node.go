@@ -40,7 +40,9 @@ func (rd *reader) node(in *instance) {
 	if b := rd.sub("bmc", "bmc"); b != nil {
 		e.BMC = rack.BMCSpec{Username: b.text("username"), Credential: b.secret("credential", "credential"),
 			Origin: diag.At(b.rng)}
+		e.BMC.Manager = b.manager(e)
 	}
+	rd.powerLimit(e)
 	if b := rd.sub("bios", "bios"); b != nil {
 		e.BIOS = b.bios(e.Hardware)
 	}

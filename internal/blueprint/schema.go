@@ -111,11 +111,11 @@ var topBlocks = map[string]*blockSpec{
 			openBlocks: true}}},
 }
 
-var nodeSpec = &blockSpec{labels: 1, meta: true, attrs: attrs(list{"hardware"}, "role", "power", "on_destroy",
+var nodeSpec = &blockSpec{labels: 1, meta: true, attrs: attrs(list{"hardware"}, "role", "power", "power_limit", "on_destroy",
 	"description"),
 	blocks: nested{
 		"at":   place,
-		"bmc":  object(nil, "username", "credential"),
+		"bmc":  bmcSpec,
 		"bios": biosSpec,
 		"boot": bootSpec,
 		"disks": {blocks: nested{"erase": object(list{"method"}, "passes"), "volume": {labels: 1, freeLabel: true, repeat: true,

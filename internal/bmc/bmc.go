@@ -133,6 +133,8 @@ func (d *Driver) check(ctx context.Context, s step.Step, op *step.Op) (step.Stat
 		return d.checkFirmware(ctx, s, op)
 	case step.Media:
 		return d.checkMedia(ctx, s, op)
+	case step.Manager:
+		return d.checkManager(ctx, s, op)
 	case step.Reset:
 		return d.checkReset(ctx, s, op)
 	case step.ClearJobs:
@@ -187,6 +189,8 @@ func (d *Driver) act(ctx context.Context, a *act) error {
 		return d.actFirmware(ctx, a)
 	case step.Media:
 		return d.actMedia(ctx, a)
+	case step.Manager:
+		return d.actManager(ctx, a)
 	case step.Reset:
 		return d.actReset(ctx, a)
 	case step.ClearJobs:

@@ -57,6 +57,7 @@ func (n *nodeBuild) wantDesign() {
 	n.checkIdentity()
 	n.checkGPUs()
 	n.checkCables()
+	n.planManager()
 	n.planFirmware()
 	n.planBIOS()
 	n.planVolumes()
@@ -67,6 +68,7 @@ func (n *nodeBuild) wantDesign() {
 	n.planMedia()
 	n.planBootOnce()
 	n.planPower()
+	n.planLockdown()
 }
 
 // builder holds what is shared by all nodes of one Build or Destroy.

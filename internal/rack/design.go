@@ -166,6 +166,8 @@ type BMCSpec struct {
 	Username   string      `json:"username,omitempty"`
 	Credential SecretRef   `json:"credential,omitempty"`
 	Origin     diag.Origin `json:"origin,omitzero"`
+
+	Manager *ManagerSpec `json:"manager,omitempty"` // nil = the controller is left as it is
 }
 
 // BIOSSpec is the wanted firmware setup: profile attributes overlaid with those written on the node.

@@ -29,6 +29,12 @@ func (n Node) Facets() []Facet {
 	if n.Erases() {
 		out = append(out, FacetErase)
 	}
+	if m := n.BMC.Manager; m != nil {
+		out = append(out, FacetSettings)
+		if len(m.Attributes) > 0 {
+			out = append(out, FacetAttributes)
+		}
+	}
 	return out
 }
 

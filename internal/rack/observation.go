@@ -116,6 +116,7 @@ type BMC struct {
 	MACs []string `json:"macs,omitempty"` // of its own network ports, lower case, sorted
 
 	Neighbour *Neighbour `json:"neighbour,omitempty"` // of its own port; facet neighbours
+	Settings  *Settings  `json:"settings,omitempty"`  // facet manager_settings
 }
 
 // System is a Redfish ComputerSystem. Host is true for the one that can be reset and booted.

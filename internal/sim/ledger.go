@@ -66,6 +66,8 @@ type Truth struct {
 	SecureBoot SecureTruth               `json:"secure_boot"`
 	Ports      map[string]map[string]any `json:"ports,omitempty"`    // settings of network functions, by ADAPTER/PORT
 	DPUMode    string                    `json:"dpu_mode,omitempty"` // of a BlueField that is shown
+	// Settings are the values of the BMC's settings that were written and are real: "URI#/a/pointer" to value.
+	Settings map[string]any `json:"settings,omitempty"`
 }
 
 // Poke is a change behind everybody's back: drift. Only what is set happens.
@@ -80,6 +82,8 @@ type Poke struct {
 	SecureMode string                    `json:"secure_mode,omitempty"` // SetupMode: somebody took the keys away; UserMode: the vendor's are back
 	Leak       bool                      `json:"leak,omitempty"`        // from now on a detector is Critical, as with R92
 	Cable      string                    `json:"cable,omitempty"`       // of the first rail: swap, pull or fix
+	// Settings are bodies of writes to resources of settings, by URI.
+	Settings map[string]map[string]any `json:"settings,omitempty"`
 }
 
 // Ledger returns a copy of the counts.
@@ -139,6 +143,7 @@ func (b *BMC) Truth() Truth {
 			t.Media = append(t.Media, s.image)
 		}
 	}
+	t.Settings = b.settingTruth()
 	return t
 }
 
@@ -153,6 +158,9 @@ func (b *BMC) Poke(p Poke) error {
 	defer b.mu.Unlock()
 	b.advance()
 	b.changed()
+	for uri, body := range p.Settings {
+		b.put(uri, body)
+	}
 	for name, v := range p.BIOS {
 		a := b.dia.registry.find(name)
 		if a == nil {

@@ -59,6 +59,9 @@ type BMC struct {
 	uploads   int  // pushes that are being received
 	wet       bool // Poke{Leak}
 
+	set map[string]obj // what was written to settings, by URI of the resource
+	due map[string]obj // of that, what is not real before the BMC has restarted
+
 	clockIsSet bool
 	clockSet   time.Duration // how far the set clock is from the right one
 }
@@ -76,7 +79,7 @@ func newBMC(r *Rack, n rack.Node, hw rack.Hardware, plan []faultPick) (*BMC, err
 	if !ok {
 		return nil, fmt.Errorf("hardware %s speaks no known dialect (%q)", hw.Key, hw.Dialect)
 	}
-	b := &BMC{rack: r, name: n.Name, node: n, hw: hw, dia: d, nextID: map[string]int{}}
+	b := &BMC{rack: r, name: n.Name, node: n, hw: hw, dia: d, nextID: map[string]int{}, set: map[string]obj{}, due: map[string]obj{}}
 	b.led = Ledger{Resets: map[string]int{}, Flashes: map[string]int{}}
 	rnd := r.chance(n.Name, "identity")
 	b.serial = fmt.Sprintf("%s%07d", d.serialPrefix, rnd.IntN(10_000_000))

@@ -237,6 +237,7 @@ func (b *BMC) restart(d time.Duration, class step.Activation) {
 	b.after(d, "bmc", func() {
 		b.logged("OK", "The BMC has started.")
 		b.resetAt = b.now
+		b.settle()
 		for _, c := range b.comps {
 			if c.staged != "" && !c.bricked && (c.activation == step.BMCReset || class >= c.activation && c.activation > step.BMCReset && b.dia.update.stageImmediately) {
 				b.run(c)

@@ -26,6 +26,7 @@ func buildRoutes(b *BMC) map[string]*route {
 	taskRoutes(b, m)
 	logRoutes(b, m)
 	serviceRoutes(b, m)
+	settingRoutes(b, m)
 	return m
 }
 

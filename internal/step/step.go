@@ -35,6 +35,7 @@ const (
 	Reset      Kind = "reset"       // an activation: makes staged steps real
 	LED        Kind = "led"         // locator light
 	Dump       Kind = "dump"        // the BMC collects its own diagnostic data
+	Manager    Kind = "manager"     // settings of the controller, its chassis and its power limit, written together
 )
 
 // Activation is a reset class, by strength. The zero value is invalid.
@@ -133,6 +134,7 @@ func (s Step) OverLeak() bool {
 //	erase       serial, method, erased: true, passes when told; Expect: serial, erased: false. Only with consent (destroy)
 //	firmware    version
 //	media       image, inserted
+//	manager     WORD: value, one entry each; attributes of the vendor as "attributes.NAME"
 //	reset       nothing: it is done when the steps it activates are
 //	led         led: "Lit" | "Blinking" | "Off"
 //	dump        nothing: it is done when the collection that its own Op began has ended
@@ -180,6 +182,8 @@ type Args struct {
 	// run before it cuts (power), or does not ask (reset).
 	Manner string `json:"manner,omitempty"`
 	Data   string `json:"data,omitempty"` // dump: DiagnosticDataType, and after a slash OEMDiagnosticDataType
+	// Places says where each entry of a manager step is read and written.
+	Places map[string]rack.SettingPlace `json:"places,omitempty"`
 }
 
 // Standing is how a step stands on its device. The zero value is Unknown: the device could not say.

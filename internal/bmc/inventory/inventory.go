@@ -98,6 +98,7 @@ type reader struct {
 	systemsRead chan struct{} // closed when the system resources are there, or are known not to be
 	systems     []*system
 	managers    []*redfish.Resource
+	serving     *redfish.Resource // the manager that answers
 	chassis     []*redfish.Resource
 	host        *system
 	dev         rack.Device
@@ -136,6 +137,7 @@ func (r *reader) device(ctx context.Context) rack.Device {
 	r.readGPUs(ctx)
 	r.readChassisDrives(ctx)
 	r.identify()
+	r.readSettings(ctx, r.serving)
 	d.Systems = []rack.System{}
 	for _, s := range r.systems {
 		d.Systems = append(d.Systems, s.finish())

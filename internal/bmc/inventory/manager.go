@@ -32,6 +32,7 @@ func (r *reader) readManager(ctx context.Context, managersRead <-chan struct{}) 
 			manager = m
 		}
 	}
+	r.serving = manager
 	if manager == nil {
 		r.readMedia(ctx, nil)
 		return
