@@ -228,6 +228,7 @@ func cases(t *testing.T, name string, dev rack.Device, host rack.System, b *sim.
 	add(drivertest.Case{Name: "boot once", Reset: step.None,
 		Step: step.Step{Kind: step.BootOnce, Args: at, Want: step.Facts{"target": "Pxe", "mode": "UEFI"}},
 		Real: func() bool { return b.Truth().BootOnce == "Pxe" }})
+	add(managerCase(t, name, 7, host, b))
 	add(drivertest.Case{Name: "power", Reset: step.None,
 		Step: step.Step{Kind: step.Power, Args: at, Expect: step.Facts{"power_state": "On"}, Want: step.Facts{"power_state": "Off"}},
 		Real: func() bool { return b.Truth().Power == "Off" }})

@@ -319,6 +319,9 @@ func (c *checker) uses() {
 			c.use(n.Address, []rack.Address{s.Address}, p, []rack.Site{s}, n.Boot.HTTPURI, "http_uri",
 				c.origin(string(n.Address)+".boot.http_uri", n.Boot.Origin))
 		}
+		if ok {
+			c.settings(n, s, p)
+		}
 		if n.Media == nil || !ok {
 			continue
 		}
