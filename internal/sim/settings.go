@@ -25,7 +25,7 @@ func settingRoutes(b *BMC, m map[string]*route) {
 	links := obj{"NetworkProtocol": ref(mgr + "/NetworkProtocol"), "HostInterfaces": ref(mgr + "/HostInterfaces")}
 	merge(links, b.vendorSettings(m))
 	b.settable(m, mgr, links, "Oem")
-	b.settable(m, d.chassis(), b.chassisSettings(m), "AssetTag", "LocationIndicatorActive", "IndicatorLED", "Location")
+	b.settable(m, d.chassis(), b.chassisSettings(m), "AssetTag", "Location")
 }
 
 // networkProtocol is ManagerNetworkProtocol as each vendor has it.
@@ -102,7 +102,7 @@ func (b *BMC) vendorSettings(m map[string]*route) obj {
 			"Syslog":      {"EnableSyslog": false, "SyslogServer": nil, "SyslogPortNumber": 0},
 			"SysLockdown": {"SysLockdownEnabled": false},
 		} {
-			merge(o, obj{"@odata.type": "#" + id + ".v1_0_0." + id, "Id": id, "Name": id})
+			merge(o, obj{"@odata.type": "#Smc" + id + ".v1_0_0.Smc" + id, "Id": id, "Name": id})
 			b.settable(m, base+id, o, "")
 			links[id] = ref(base + id)
 		}
@@ -130,16 +130,12 @@ func dellAttributes() map[string]obj {
 	}
 }
 
-// chassisSettings is what the chassis adds: where it stands, its light, and what limits its power.
+// chassisSettings is what the chassis adds: where it stands, and what limits its power.
 func (b *BMC) chassisSettings(m map[string]*route) obj {
-	o := obj{"IndicatorLED": "Off"}
+	o := obj{}
 	switch b.dia.name {
 	case dialectIDRAC:
 		o["Location"] = obj{"Placement": obj{"Rack": "", "Row": ""}}
-	case dialectILO:
-		o = obj{"LocationIndicatorActive": false}
-	case dialectSupermicro, dialectOpenBMC:
-		o["LocationIndicatorActive"] = false
 	case dialectXCC:
 		o["Location"] = obj{"Placement": obj{"Rack": "", "RackOffset": 1, "RackOffsetUnits": "EIA_310"}}
 		base := b.dia.chassis() + "/Controls"
