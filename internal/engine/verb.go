@@ -83,8 +83,17 @@ func (w *Workspace) Glance(ctx context.Context, nodes []string, look Look) rack.
 
 // Say looks at nodes and plans a verb for them. The observation it rests on comes with it.
 func (w *Workspace) Say(ctx context.Context, v plan.Verb, nodes []string) (plan.Plan, rack.Observation) {
-	o := w.Glance(ctx, nodes, lookFor(v))
-	return plan.Say(w.Design, o, v, nodes), o
+	var refused []plan.Note
+	if v.Do == plan.DoInsert {
+		refused = w.outside(v.Value, nodes)
+	}
+	allowed := slices.DeleteFunc(slices.Clone(nodes), func(name string) bool {
+		return slices.ContainsFunc(refused, func(n plan.Note) bool { return n.Node == name })
+	})
+	o := w.Glance(ctx, allowed, lookFor(v))
+	p := plan.Say(w.Design, o, v, allowed)
+	p.Report.Blocked = append(p.Report.Blocked, refused...)
+	return p, o
 }
 
 // resumeVerbFor is how long a verb that was cut off is gone on with. Later the same words mean to do it anew: a power
