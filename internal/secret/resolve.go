@@ -29,6 +29,7 @@ type Options struct {
 	Dir string // relative paths start here; "" = the working directory
 	// LookupEnv reads the environment; nil = the process's.
 	LookupEnv func(string) (string, bool)
+	Vault     Vault // for vault: references
 	// Warn is told what is unsafe but not wrong; nil = silence. The text holds no secret.
 	Warn func(string)
 }
@@ -51,7 +52,7 @@ func NewResolver(o Options) *Resolver {
 	return &Resolver{opt: o}
 }
 
-// Resolve gives the value behind "env:NAME", "file:PATH" or "age:PATH". One line end after the secret is dropped. Errors carry
+// Resolve gives the value behind "env:NAME", "file:PATH", "age:PATH" or "vault:MOUNT/PATH#FIELD". One line end after the secret is dropped. Errors carry
 // a failure class and name the reference, never a value.
 func (r *Resolver) Resolve(ctx context.Context, ref rack.SecretRef) (Value, error) {
 	if err := ctx.Err(); err != nil {
@@ -60,7 +61,7 @@ func (r *Resolver) Resolve(ctx context.Context, ref rack.SecretRef) (Value, erro
 	scheme, rest, ok := strings.Cut(string(ref), ":")
 	if !ok || rest == "" {
 		return Value{}, fail(step.Rejected, ref, errors.New("not a secret reference"),
-			"Write env:NAME, file:PATH or age:PATH. The secret itself never stands in a blueprint.")
+			"Write env:NAME, file:PATH, age:PATH or vault:MOUNT/PATH#FIELD. The secret itself never stands in a blueprint.")
 	}
 	var text string
 	var err error
@@ -72,10 +73,10 @@ func (r *Resolver) Resolve(ctx context.Context, ref rack.SecretRef) (Value, erro
 	case "age":
 		text, err = r.fromAge(ref, rest)
 	case "vault":
-		return Value{}, fail(step.Unsupported, ref, errors.New("vault references are not supported by this version"),
-			"Use env:, file: or age: for now, for example with a file that an agent of the vault writes.")
+		text, err = r.fromVault(ctx, ref, rest)
 	default:
-		return Value{}, fail(step.Unsupported, ref, errors.New("unknown kind of reference"), "Write env:NAME, file:PATH or age:PATH.")
+		return Value{}, fail(step.Unsupported, ref, errors.New("unknown kind of reference"),
+			"Write env:NAME, file:PATH, age:PATH or vault:MOUNT/PATH#FIELD.")
 	}
 	if err != nil {
 		return Value{}, err
@@ -113,19 +114,28 @@ func (r *Resolver) fromFile(ref rack.SecretRef, path string) (string, error) {
 	return string(b), nil
 }
 
-func (r *Resolver) fromAge(ref rack.SecretRef, path string) (string, error) {
+// identities reads the age identity file.
+func (r *Resolver) identities(ref rack.SecretRef) ([]age.Identity, error) {
 	where, ok := r.opt.LookupEnv(IdentityVariable)
 	if !ok || where == "" {
-		return "", fail(step.Auth, ref, errors.New("no age identity is given"),
+		return nil, fail(step.Auth, ref, errors.New("no age identity is given"),
 			"Set "+IdentityVariable+" to the path of the age identity file.")
 	}
 	key, err := r.read(where, true)
 	if err != nil {
-		return "", fail(step.Auth, ref, fmt.Errorf("read the age identity: %w", err), "Check "+IdentityVariable+".")
+		return nil, fail(step.Auth, ref, fmt.Errorf("read the age identity: %w", err), "Check "+IdentityVariable+".")
 	}
 	ids, err := age.ParseIdentities(bytes.NewReader(key))
 	if err != nil { // its text quotes the line it cannot read, which may be the key
-		return "", fail(step.Auth, ref, errors.New("the age identity file cannot be read as one"), "Check "+IdentityVariable+".")
+		return nil, fail(step.Auth, ref, errors.New("the age identity file cannot be read as one"), "Check "+IdentityVariable+".")
+	}
+	return ids, nil
+}
+
+func (r *Resolver) fromAge(ref rack.SecretRef, path string) (string, error) {
+	ids, err := r.identities(ref)
+	if err != nil {
+		return "", err
 	}
 	b, err := r.read(path, false)
 	if err != nil {

@@ -141,7 +141,7 @@ func TestResolve(t *testing.T) {
 		{ref: "age:pass", class: step.Auth},
 		{ref: "age:one.age", env: env(), class: step.Auth},
 		{ref: "age:one.age", env: env(secret.IdentityVariable, filepath.Join(dir, "bad-key.txt")), class: step.Auth},
-		{ref: "vault:kv/bmc#password", class: step.Unsupported},
+		{ref: "vault:kv/bmc#password", class: step.Auth}, // no vault is known,
 		{ref: "ftp:x", class: step.Unsupported},
 		{ref: hidden, class: step.Rejected},
 		{ref: hidden + ":x", class: step.Unsupported},
