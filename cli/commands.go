@@ -13,7 +13,7 @@ func commands(a *app) []*cobra.Command {
 		newPlan(a), newApply(a), newVerify(a), newDestroy(a), newCable(a), newSwitch(a),
 		newDiscover(a), newBind(a), newSurvey(a),
 		newPower(a), newBoot(a), newBMC(a), newMedia(a), newDisk(a), newLED(a), newLogs(a), newJobs(a),
-		newJournal(a), newEvidence(a), newUnlock(a),
+		newJournal(a), newEvidence(a), newUnlock(a), newRotate(a),
 		newSim(a),
 		newVersion(a),
 	}

@@ -200,6 +200,8 @@ func describe(s step.Step) []string {
 			return []string{fmt.Sprintf("- media %v", word(s.Expect["image"]))}
 		}
 		return []string{fmt.Sprintf("+ media %v", word(s.Want["image"]))}
+	case step.AccountChange:
+		return []string{accountLine(s)}
 	case step.LED:
 		return []string{fmt.Sprintf("~ locator %v -> %v", word(s.Expect["led"]), word(s.Want["led"]))}
 	case step.ClearJobs:

@@ -12,7 +12,8 @@ import (
 )
 
 // bmcSpec is how a controller is reached, and how it is kept.
-var bmcSpec = &blockSpec{object: true, attrs: attrs(nil, append(settingAttributes(), "username", "credential", "location", "attributes")...)}
+var bmcSpec = &blockSpec{object: true, blocks: nested{"account": accountSpec},
+	attrs: attrs(nil, append(settingAttributes(), "username", "credential", "location", "attributes")...)}
 
 // settingAttributes are the words that are written in a bmc block. What the power supplies may draw is the node's.
 func settingAttributes() []string {

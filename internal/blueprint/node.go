@@ -41,6 +41,9 @@ func (rd *reader) node(in *instance) {
 		e.BMC = rack.BMCSpec{Username: b.text("username"), Credential: b.secret("credential", "credential"),
 			Origin: diag.At(b.rng)}
 		e.BMC.Manager = b.manager(e)
+		if c := b.sub("account", "account"); c != nil {
+			e.BMC.Account = c.account(e.BMC.Username)
+		}
 	}
 	rd.powerLimit(e)
 	if b := rd.sub("bios", "bios"); b != nil {

@@ -31,6 +31,8 @@ type Endpoint struct {
 	// asked when a session is needed, never stored
 	Login func(context.Context) (user, pass string, err error)
 	Dial  func(ctx context.Context, network, addr string) (net.Conn, error) // nil = the net package's
+	// Access is the account that is kept in escrow, where one is; it takes the place of Login.
+	Access *Access
 }
 
 // Options tune a driver. The zero value is right, except that firmware steps need Images.
@@ -143,6 +145,8 @@ func (d *Driver) check(ctx context.Context, s step.Step, op *step.Op) (step.Stat
 		return d.checkLED(ctx, s, op)
 	case step.Dump:
 		return d.checkDump(ctx, s, op)
+	case step.AccountChange:
+		return d.checkAccount(ctx, s)
 	default:
 		return step.State{}, unsupported("step kind %q", s.Kind)
 	}
@@ -199,6 +203,8 @@ func (d *Driver) act(ctx context.Context, a *act) error {
 		return d.actLED(ctx, a)
 	case step.Dump:
 		return d.actDump(ctx, a)
+	case step.AccountChange:
+		return d.actAccount(ctx, a)
 	default:
 		return unsupported("step kind %q", a.s.Kind)
 	}
@@ -226,7 +232,7 @@ func (a *act) intend(ctx context.Context, baseline step.Facts) error {
 
 // harmless tells whether a kind of step may be done to a tray that leaks: it neither puts power on anything nor takes it
 // away, and a light or a log is what a leak is looked into with.
-func harmless(k step.Kind) bool { return k == step.LED || k == step.Dump }
+func harmless(k step.Kind) bool { return k == step.LED || k == step.Dump || k == step.AccountChange }
 
 // sent tells the journal that the device has answered, and by which handle the change can be followed.
 func (a *act) sent(handle string) error {

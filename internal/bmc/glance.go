@@ -16,12 +16,13 @@ type Look uint8
 
 // The looks; they may be added.
 const (
-	LookBoot  Look = 1 << iota // override and order
-	LookMedia                  // slots
-	LookLED                    // locator light
-	LookJobs                   // queue
-	LookAux                    // whether standby power can be cut
-	LookDumps                  // which diagnostic data can be had
+	LookBoot     Look = 1 << iota // override and order
+	LookMedia                     // slots
+	LookLED                       // locator light
+	LookJobs                      // queue
+	LookAux                       // whether standby power can be cut
+	LookDumps                     // which diagnostic data can be had
+	LookAccounts                  // accounts, and nothing else: a BMC may show no more (R68)
 )
 
 // Glance reads the little that an ad hoc verb rests on: a survey reads a hundred resources, this about six. What a look
@@ -36,6 +37,10 @@ func (d *Driver) Glance(ctx context.Context, look Look) (rack.Device, error) {
 }
 
 func (d *Driver) glance(ctx context.Context, look Look) (rack.Device, error) {
+	if look == LookAccounts {
+		all, err := d.Accounts(ctx)
+		return rack.Device{Accounts: &all}, err
+	}
 	l, err := d.layout(ctx)
 	if err != nil {
 		return rack.Device{}, err

@@ -65,15 +65,23 @@ func (p *Pool) Open(_ context.Context, ep Endpoint, opt Options) (*Driver, error
 			}
 		}
 		opened := func(uri string, stale []string) { keep(append([]string{uri}, stale...)...) }
-		rf, err := redfish.New(redfish.Options{Base: ep.URL, Trust: ep.Trust, Login: ep.Login, Dial: ep.Dial,
+		ro := redfish.Options{Base: ep.URL, Trust: ep.Trust, Login: ep.Login, Dial: ep.Dial,
 			MaxInFlight: opt.MaxInFlight, Log: opt.Log, StaleSessions: stale, Opened: opened, Attempts: p.attempts, Redact: opt.Redact,
-			Pace: float64(usualPace) / float64(opt.Pace)})
+			Pace: float64(usualPace) / float64(opt.Pace)}
+		if ep.Access != nil {
+			ro.Login = func(ctx context.Context) (string, string, error) {
+				return ep.Access.login(ctx, p.attempts.Failed(ep.URL))
+			}
+		}
+		rf, err := redfish.New(ro)
 		if err != nil {
 			return nil, fmt.Errorf("open %s: %w", key, err)
 		}
 		delete(p.stale, key)
 		c = newConn(rf)
 		c.keep = keep
+		ro.StaleSessions, ro.Opened = nil, nil
+		c.second = ro
 		p.conns[key] = c
 	}
 	c.refs++
@@ -133,6 +141,7 @@ type conn struct {
 	refs   int           // guarded by the pool
 	turn   chan struct{} // holds one token: who has it may change the BMC
 	keep   func(uris ...string)
+	second redfish.Options // for a session beside this one
 
 	mu      sync.Mutex
 	lay     *layout

@@ -101,7 +101,11 @@ func (w *Workspace) endpoint(node string) (bmc.Endpoint, error) {
 	if err != nil {
 		return bmc.Endpoint{}, err
 	}
-	return bmc.Endpoint{URL: b.URL, System: b.System, Trust: trust, Login: w.login(n, b), Dial: w.opt.Dial}, nil
+	access, err := w.access(n, b)
+	if err != nil {
+		return bmc.Endpoint{}, err
+	}
+	return bmc.Endpoint{URL: b.URL, System: b.System, Trust: trust, Login: w.login(n, b), Dial: w.opt.Dial, Access: access}, nil
 }
 
 func (w *Workspace) trust(b rack.Binding) (redfish.Trust, error) {

@@ -23,12 +23,13 @@ type Look = bmc.Look
 
 // The looks.
 const (
-	LookBoot  = bmc.LookBoot
-	LookMedia = bmc.LookMedia
-	LookLED   = bmc.LookLED
-	LookJobs  = bmc.LookJobs
-	LookAux   = bmc.LookAux
-	LookDumps = bmc.LookDumps
+	LookBoot     = bmc.LookBoot
+	LookMedia    = bmc.LookMedia
+	LookLED      = bmc.LookLED
+	LookJobs     = bmc.LookJobs
+	LookAux      = bmc.LookAux
+	LookDumps    = bmc.LookDumps
+	LookAccounts = bmc.LookAccounts
 )
 
 // lookFor is what a verb rests on.
@@ -44,6 +45,8 @@ func lookFor(v plan.Verb) Look {
 		return LookDumps
 	case plan.DoClear:
 		return LookJobs
+	case plan.DoRotate:
+		return LookAccounts
 	}
 	if v.Aux {
 		return LookAux

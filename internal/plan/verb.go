@@ -26,6 +26,7 @@ const (
 	DoLED    Do = "led"        // Value: Lit, Blinking, Off
 	DoClear  Do = "jobs clear" // take out of the queue what is dead, and what waits
 	DoDump   Do = "logs dump"  // collect diagnostic data
+	DoRotate Do = "rotate"     // give the BMC's account a new password
 )
 
 // Verb is one thing to do to nodes now, whatever the blueprint says.
@@ -73,12 +74,12 @@ func Say(d rack.Design, o rack.Observation, v Verb, nodes []string) Plan {
 		note := Note{Address: n.Address, Node: n.Name}
 		dev, ok := o.Device(n.Name)
 		sys, host := dev.Host()
-		if !ok || !host {
+		if !ok || !host && v.Do != DoRotate {
 			note.Rule, note.Summary, note.Detail = "verb.read", "Node not readable", "Its BMC could not be read."+because(o.GapsOf(string(n.Address)))
 			p.Report.Unreadable = append(p.Report.Unreadable, note)
 			continue
 		}
-		steps, why := v.steps(dev, sys)
+		steps, why := v.steps(n, dev, sys)
 		switch {
 		case why != "":
 			note.Rule, note.Summary, note.Detail = "verb.unsupported", "Cannot be done", why
@@ -110,8 +111,10 @@ func Say(d rack.Design, o rack.Observation, v Verb, nodes []string) Plan {
 }
 
 // steps makes the steps for one node; none and "" when it is so already, else why it cannot be done.
-func (v Verb) steps(dev rack.Device, sys rack.System) ([]step.Step, string) {
+func (v Verb) steps(n rack.Node, dev rack.Device, sys rack.System) ([]step.Step, string) {
 	switch v.Do {
+	case DoRotate:
+		return rotate(n, dev)
 	case DoOn, DoOff:
 		return v.power(dev, sys)
 	case DoCycle, DoReset:

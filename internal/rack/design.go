@@ -168,6 +168,7 @@ type BMCSpec struct {
 	Origin     diag.Origin `json:"origin,omitzero"`
 
 	Manager *ManagerSpec `json:"manager,omitempty"` // nil = the controller is left as it is
+	Account *AccountSpec `json:"account,omitempty"` // nil: the account is somebody else's to keep
 }
 
 // BIOSSpec is the wanted firmware setup: profile attributes overlaid with those written on the node.

@@ -71,10 +71,11 @@ type Device struct {
 	Capabilities  Capabilities   `json:"capabilities"`
 	Stats         Stats          `json:"stats"`
 
-	Jobs     []Job    `json:"jobs,omitempty"`      // read for the ad hoc verbs only, as is what follows
-	JobQueue string   `json:"job_queue,omitempty"` // path of a queue that keeps its jobs until somebody deletes them
-	Locator  *Locator `json:"locator,omitempty"`   // nil: it has none, or nobody asked
-	Dumps    []Dump   `json:"dumps,omitempty"`
+	Jobs     []Job           `json:"jobs,omitempty"`      // read for the ad hoc verbs only, as is what follows
+	JobQueue string          `json:"job_queue,omitempty"` // path of a queue that keeps its jobs until somebody deletes them
+	Locator  *Locator        `json:"locator,omitempty"`   // nil: it has none, or nobody asked
+	Dumps    []Dump          `json:"dumps,omitempty"`
+	Accounts *AccountService `json:"accounts,omitempty"`
 }
 
 // Host returns the system that a node is: the bound one, else the only one that can be reset.

@@ -73,6 +73,10 @@ func (b *BMC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := b.newCall(r)
 	rt := b.match(c)
 	early := b.faults.before(c, rt)
+	gone, late := b.cutNow()
+	if gone {
+		early = &answer{status: cut}
+	}
 	if early == nil {
 		early = b.admit(c, rt)
 	}
@@ -113,6 +117,9 @@ func (b *BMC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = b.dispatch(c, rt)
 	}
 	a = b.faults.after(c, a)
+	if late {
+		a = &answer{status: cut}
+	}
 	b.mu.Unlock()
 	b.send(w, r, a)
 }

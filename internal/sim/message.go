@@ -29,6 +29,8 @@ var texts = map[string]text{
 	"PropertyMissing":                 {"Warning", "The property %1 is required.", "Add it."},
 	"PropertyValueTypeError":          {"Warning", "The value %1 of the property %2 is of another type than accepted.", "Correct the value."},
 	"PropertyValueNotInList":          {"Warning", "The value %1 of the property %2 is not among the accepted ones.", "Choose an accepted value."},
+	"PropertyValueFormatError":        {"Warning", "The value %1 of the property %2 is of another format than accepted.", "Correct the value."},
+	"PasswordChangeRequired":          {"Critical", "The password has to be changed first, at %1.", "Change the password of this account."},
 	"PropertyValueOutOfRange":         {"Warning", "The value %1 of the property %2 is outside the accepted range.", "Correct the value."},
 	"PropertyValueConflict":           {"Warning", "The value of %1 does not go together with that of %2.", "Correct one of them."},
 	"ActionNotSupported":              {"Critical", "The action %1 is not supported here.", "Use an action that the resource lists."},

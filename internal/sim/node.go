@@ -49,8 +49,9 @@ type BMC struct {
 	comps     []*component
 	media     []*slot
 	sessions  []*session
-	failures  int // log-ins that failed since the last good one
-	lockedTo  time.Time
+	accounts  []*account
+	cutAt     int // requests until everything is cut (CutAt)
+	cutLate   bool
 	jobs      []*job
 	logs      []*logbook
 	light     string // of the locator; empty = off
@@ -104,6 +105,7 @@ func newBMC(r *Rack, n rack.Node, hw rack.Hardware, plan []faultPick) (*BMC, err
 	if r.opt.Power == powerOn {
 		b.host.stage = stageOS
 	}
+	b.accounts = newAccounts(b)
 	b.routes = buildRoutes(b)
 	return b, nil
 }

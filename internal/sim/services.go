@@ -390,32 +390,6 @@ func serviceRoutes(b *BMC, m map[string]*route) {
 	accountRoutes(b, m)
 }
 
-func accountRoutes(b *BMC, m map[string]*route) {
-	d := b.dia
-	base := "/redfish/v1/AccountService"
-	add(b, m, base, &route{get: func(*call) obj {
-		return obj{"@odata.type": d.typ("AccountService"), "Id": "AccountService", "Name": "Account Service", "ServiceEnabled": true,
-			"Status": enabled(), "MinPasswordLength": 8, "MaxPasswordLength": 20, "AccountLockoutThreshold": d.lockoutThreshold,
-			"AccountLockoutDuration": d.lockoutS, "AccountLockoutCounterResetAfter": d.lockoutS,
-			"Accounts": ref(base + "/Accounts"), "Roles": ref(base + "/Roles")}
-	}})
-	add(b, m, base+"/Accounts", &route{get: func(*call) obj {
-		return collection("ManagerAccountCollection.ManagerAccountCollection", "Accounts Collection", []string{base + "/Accounts/2"})
-	}})
-	add(b, m, base+"/Accounts/2", &route{get: func(*call) obj {
-		return obj{"@odata.type": d.typ("ManagerAccount"), "Id": "2", "Name": "User Account", "UserName": Username, "Password": nil,
-			"Enabled": true, "Locked": b.now.Before(b.lockedTo), "RoleId": "Administrator",
-			"AccountTypes": []any{"Redfish"}, "Links": obj{"Role": ref(base + "/Roles/Administrator")}}
-	}})
-	add(b, m, base+"/Roles", &route{get: func(*call) obj {
-		return collection("RoleCollection.RoleCollection", "Roles Collection", []string{base + "/Roles/Administrator"})
-	}})
-	add(b, m, base+"/Roles/Administrator", &route{get: func(*call) obj {
-		return obj{"@odata.type": d.typ("Role"), "Id": "Administrator", "Name": "Administrator Role", "IsPredefined": true,
-			"RoleId": "Administrator", "AssignedPrivileges": []any{"Login", "ConfigureManager", "ConfigureUsers", "ConfigureSelf", "ConfigureComponents"}}
-	}})
-}
-
 func registryRoutes(b *BMC, m map[string]*route) {
 	d := b.dia
 	base := "/redfish/v1/Registries"

@@ -40,7 +40,7 @@ func (b *BMC) admit(c *call, rt *route) *answer {
 		for _, s := range b.sessions {
 			if s.token == token {
 				s.last = b.now
-				return nil
+				return b.restricted(c, s.user)
 			}
 		}
 		return b.unauthorized("the token is not valid")
@@ -53,7 +53,7 @@ func (b *BMC) admit(c *call, rt *route) *answer {
 	if !b.check(user, pass) {
 		return b.unauthorized("wrong user name or password")
 	}
-	return nil
+	return b.restricted(c, user)
 }
 
 func basicAuth(h http.Header) (user, pass string, given bool) {
@@ -71,27 +71,6 @@ func (b *BMC) challenge(m obj) *answer {
 	a := b.fail(http.StatusUnauthorized, m)
 	a.header["WWW-Authenticate"] = fmt.Sprintf("Basic realm=%q", b.dia.server)
 	return a
-}
-
-// check judges a credential and keeps the account of failures. A locked account refuses the right password too.
-func (b *BMC) check(user, pass string) bool {
-	if b.now.Before(b.lockedTo) {
-		b.led.FailedLogins++
-		return false
-	}
-	u, p := b.rack.Credentials(b.name)
-	if user == u && pass == p {
-		b.failures = 0
-		return true
-	}
-	b.led.FailedLogins++
-	b.failures++
-	if t := b.dia.lockoutThreshold; t > 0 && b.failures >= t {
-		b.lockedTo = b.now.Add(b.rack.scaled(time.Duration(b.dia.lockoutS) * time.Second))
-		b.failures = 0
-		b.violate("the account was locked after %d failed log-ins", t)
-	}
-	return false
 }
 
 // sessionsURI is spelled alike by all recorded vendors.

@@ -38,6 +38,9 @@ type Options struct {
 	Latency time.Duration
 	// Power is what hosts are at the start: "On" (default, an operating system runs) or "Off".
 	Power string
+	// Factory leaves the BMCs as they leave the factory: with FactoryCredentials, and some of them take nothing but another
+	// password (R68).
+	Factory bool
 	// Fetch brings the image of a SimpleUpdate; nil means an HTTP GET.
 	Fetch func(url string) (io.ReadCloser, error)
 }

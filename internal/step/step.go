@@ -177,6 +177,7 @@ type Args struct {
 	TimeoutS     int            `json:"timeout_s,omitempty"`
 	PreserveNVRM bool           `json:"preserve_nvram,omitempty"`
 	Once         []string       `json:"once,omitempty"`        // bios: attributes that fall back by themselves after one start
+	Length       int            `json:"length,omitempty"`      // account: characters of the password
 	AfterReset   bool           `json:"after_reset,omitempty"` // bios: a bios_reset before it takes away even what is as wanted now
 	// Manner is how a host goes down: graceful asks its OS and never cuts, force cuts at once; empty asks one that may
 	// run before it cuts (power), or does not ask (reset).

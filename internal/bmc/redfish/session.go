@@ -49,6 +49,15 @@ func (a *Attempts) Refused(base string) bool {
 	return err == nil && a.count(hostPort(u)) >= maxLogins
 }
 
+// Failed tells how many logins a BMC has refused since the last that worked.
+func (a *Attempts) Failed(base string) int {
+	u, err := parseBase(base)
+	if err != nil {
+		return 0
+	}
+	return a.count(hostPort(u))
+}
+
 // Forget clears a BMC's failures: after a login that worked, or when a person changed the credential.
 func (a *Attempts) Forget(base string) {
 	host := base
