@@ -148,6 +148,11 @@ func (d *desk) write(name, text string) {
 	}
 }
 
+// logger keeps everything that is logged.
+func (d *desk) logger() *slog.Logger {
+	return slog.New(slog.NewTextHandler(&d.said, &slog.HandlerOptions{Level: slog.LevelDebug}))
+}
+
 // open loads the blueprint as a new process would. The workspace is closed at the end of the test at the latest.
 func (d *desk) open() *engine.Workspace {
 	d.t.Helper()
@@ -155,7 +160,7 @@ func (d *desk) open() *engine.Workspace {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	log := slog.New(slog.NewTextHandler(&d.said, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	log := d.logger()
 	w, diags := engine.Load(engine.Options{Dir: d.dir, Catalog: &cat, Bindings: d.bindings, Dial: d.dialer(),
 		LookupEnv: d.env,
 		Operator:  d.operator, Log: log, JournalFS: d.fs})

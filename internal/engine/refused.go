@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -24,6 +25,8 @@ type refusal struct {
 	// Tag is two bytes of a salted hash of user and password: enough to see that it is still the same credential, and
 	// too little to find the password by.
 	Tag string `json:"tag"`
+	// Tags are those of more than one credential: what an account that is kept in escrow may be opened with.
+	Tags []string `json:"tags,omitempty"`
 }
 
 // refusals keeps what BMCs have refused, one file a node, so that command after command does not lock an account.
@@ -31,11 +34,11 @@ type refusals struct {
 	dir string
 
 	mu   sync.Mutex
-	used map[string][2]string // user and password that were handed out, by node
+	used map[string][][2]string // user and password that were handed out, by node
 }
 
 func newRefusals(state string) *refusals {
-	return &refusals{dir: filepath.Join(state, "refused"), used: map[string][2]string{}}
+	return &refusals{dir: filepath.Join(state, "refused"), used: map[string][][2]string{}}
 }
 
 func (r *refusals) path(node string) string {
@@ -45,10 +48,13 @@ func (r *refusals) path(node string) string {
 // check says why a credential may not be tried on a node now, or nil. It remembers it for settle.
 func (r *refusals) check(node, user, pass string) error {
 	r.mu.Lock()
-	r.used[node] = [2]string{user, pass}
+	if c := [2]string{user, pass}; !slices.Contains(r.used[node], c) {
+		r.used[node] = append(r.used[node], c)
+		r.used[node] = r.used[node][max(0, len(r.used[node])-2):] // the last two: no BMC is sent more
+	}
 	r.mu.Unlock()
 	var old refusal
-	if readJSON(r.path(node), &old) != nil || old.Tag != tagOf(old.Salt, user, pass) {
+	if readJSON(r.path(node), &old) != nil || !slices.Contains(append(old.Tags, old.Tag), tagOf(old.Salt, user, pass)) {
 		return nil
 	}
 	again := old.At.Add(refusedFor)
@@ -71,7 +77,11 @@ func (r *refusals) settle(refused func(node string) bool) error {
 	for node, c := range r.used {
 		if refused(node) {
 			salt := hex.EncodeToString(randomBytes(16))
-			errs = append(errs, writeJSON(r.path(node), refusal{time.Now().UTC(), salt, tagOf(salt, c[0], c[1])}))
+			now := refusal{At: time.Now().UTC(), Salt: salt, Tag: tagOf(salt, c[0][0], c[0][1])}
+			for _, x := range c[1:] {
+				now.Tags = append(now.Tags, tagOf(salt, x[0], x[1]))
+			}
+			errs = append(errs, writeJSON(r.path(node), now))
 		}
 	}
 	clear(r.used)

@@ -160,7 +160,7 @@ func (e *Error) advice() string {
 	}
 	switch {
 	case e.hasMessage("PasswordChangeRequired"):
-		return "The BMC wants its password changed before anything else; change it, then run again."
+		return "The BMC wants its password changed before anything else: give it account { … } and run metalwright rotate, or change it by hand."
 	case e.Status == http.StatusUnauthorized, e.Status == http.StatusForbidden:
 		return "Check the account and its privileges on the BMC."
 	case e.Class() == step.Transient:
