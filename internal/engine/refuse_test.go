@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -94,8 +95,9 @@ func TestFullDiskBefore(t *testing.T) {
 }
 
 // TestSecondOperator: two at once on one rack. Who is late is told who holds it, and changes nothing, whether he goes
-// on with the run that he finds or plans anew. A lease that is broken stops its holder before the next change, and why
-// it was broken is in the journal of whoever comes next.
+// on with the run that he finds or plans anew: the rack first, since it comes before its nodes. A lease that is broken
+// takes all that its holder has and stops him before the next change, and why it was broken is in the journal of whoever
+// comes next.
 func TestSecondOperator(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDesk(t, threeNodes, sim.Options{})
@@ -131,7 +133,7 @@ func TestSecondOperator(t *testing.T) {
 				}
 				who := apply.ThisProcess("anna")
 				if miss := lacks(err.Error(), "anna", who.Host, "since 2"); len(miss) > 0 ||
-					!strings.Contains(step.AdviceOf(err), "metalwright unlock node/dell") {
+					!strings.Contains(step.AdviceOf(err), "metalwright unlock rack/lab") {
 					t.Errorf("%s: %v; %s", name, err, step.AdviceOf(err))
 				}
 			}
@@ -139,14 +141,24 @@ func TestSecondOperator(t *testing.T) {
 				t.Error("the second operator changed something")
 			}
 			list, err := ben.Locks().List()
-			if err != nil || len(list) != 3 || list[0].Name != "node/dell" || list[0].Holder.Operator != "anna" {
-				t.Errorf("leases %+v: %v", list, err)
+			var held []string
+			for _, l := range list {
+				held = append(held, l.Name)
+				if l.Holder.Operator != "anna" || len(l.Shared) > 0 {
+					t.Errorf("%+v is not anna's alone", l)
+				}
+			}
+			if want := []string{"node/dell", "node/lenovo", "node/smc", "rack/lab"}; err != nil || !slices.Equal(held, want) {
+				t.Errorf("leases %q, want %q: %v", held, want, err)
 			}
 			if _, err := ben.Locks().Break("node/lenovo", ben.Who(), "the laptop of anna is dead"); err != nil {
 				t.Error(err)
 			}
+			if list, err := ben.Locks().List(); err != nil || len(list) > 0 {
+				t.Errorf("still held after the break: %+v, %v", list, err)
+			}
 		}})
-		if err == nil || !tried || !strings.Contains(err.Error(), "node/lenovo was broken") || got.Settled {
+		if err == nil || !tried || !strings.Contains(err.Error(), "rack/lab was broken") || got.Settled {
 			t.Fatalf("%v\n%s", err, told(got))
 		}
 		if l := d.rack.BMC("lenovo").Ledger(); l.Writes > 0 {
