@@ -111,7 +111,7 @@ func (s *soak) cutter() *[]cut {
 			c.record, c.kind = s.about(line)
 		}
 		last = c
-		if v == torn && roll(s.seed, fmt.Sprint("torn", n), 4) != 0 {
+		if v == torn && roll(s.seed, fmt.Sprint("torn", n), 8) != 0 {
 			return nil // sampled: what half a line leaves is the same wherever it stands
 		}
 		c.at, c.pid, c.world, c.leases = time.Now(), s.pid, s.world.(*fakeRack).fork(), s.store.snapshot()
