@@ -48,7 +48,6 @@ type claimed struct {
 	escrow *heldEscrow
 	user   string // the account that is wanted
 	s      step.Step
-	faults []string
 }
 
 func newClaimed(t *testing.T, dialect, user, policy string, faults ...string) *claimed {

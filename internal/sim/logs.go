@@ -19,7 +19,6 @@ type logbook struct {
 	kind          string // EntryType
 	links         bool   // members are links, not whole entries
 	dump          bool   // CollectDiagnosticData
-	oem           string // its OEMDiagnosticDataType
 	entries       []logEntry
 }
 
