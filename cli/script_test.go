@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
@@ -39,6 +40,15 @@ func TestScript(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("USER", "tester")
 			e.Setenv("TREES", trees())
+			id, err := age.GenerateX25519Identity()
+			if err != nil {
+				return err
+			}
+			key := filepath.Join(e.WorkDir, "age.txt")
+			e.Setenv("METALWRIGHT_AGE_IDENTITY", key)
+			if err := os.WriteFile(key, []byte(id.String()+"\n"), 0o600); err != nil {
+				return err
+			}
 			return os.CopyFS(filepath.Join(e.WorkDir, "small"), os.DirFS("testdata/small"))
 		},
 		Condition: func(cond string) (bool, error) {

@@ -38,20 +38,22 @@ func newSimUp(a *app) *cobra.Command {
 	var seed uint64
 	var faults []string
 	var latency time.Duration
+	var factory bool
 	c := &cobra.Command{
 		Use:   "up [DIR]",
 		Short: "Simulate every node of a blueprint until interrupted",
 		Long: `Up starts one BMC over TLS for every node of the blueprint and writes site.bind.hcl (address, certificate pin, secret reference),
 which the other commands read. --speed divides every duration: with 60, a minute passes in a second. --faults plays what real BMCs
-do wrong; see metalwright sim faults.` + codes(exitDone, exitError),
-		Example: "  metalwright sim up lab --speed 60\n  metalwright sim up lab --faults R17,R39 --seed 7",
+do wrong; see metalwright sim faults. --factory leaves the BMCs as they leave the factory: the bindings carry no credential, and the
+password of each label stands in .metalwright/labels, for metalwright rotate.` + codes(exitDone, exitError),
+		Example: "  metalwright sim up lab --speed 60\n  metalwright sim up lab --faults R17,R39 --seed 7\n  metalwright sim up lab --factory",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			w, err := a.load(&f, args)
 			if err != nil {
 				return err
 			}
-			r, err := sim.New(w.Design, sim.Options{Seed: seed, Speed: speed, Faults: faults, Power: power, Latency: latency})
+			r, err := sim.New(w.Design, sim.Options{Seed: seed, Speed: speed, Faults: faults, Power: power, Latency: latency, Factory: factory})
 			if err != nil {
 				return err
 			}
@@ -60,7 +62,7 @@ do wrong; see metalwright sim faults.` + codes(exitDone, exitError),
 				return err
 			}
 			defer func() { _ = r.Close() }()
-			undo, err := a.publishSim(c.Context(), w, r, bindings, speed, seed)
+			undo, err := a.publishSim(c.Context(), w, r, bindings, speed, seed, factory)
 			if err != nil {
 				return err
 			}
@@ -71,6 +73,12 @@ do wrong; see metalwright sim faults.` + codes(exitDone, exitError),
 				(time.Duration(float64(time.Minute) / speed)).Round(time.Millisecond))
 			if err != nil {
 				return err
+			}
+			if factory && !a.json {
+				for _, b := range bindings {
+					user, _ := r.FactoryCredentials(b.Node)
+					a.printf("factory account of %s: %s, password in %s\n", b.Node, user, filepath.Join(w.Dir, engine.StateDir, "labels", b.Node))
+				}
 			}
 			if len(faults) > 0 && !a.json {
 				a.printf("faults: %s, seed %d\n", strings.Join(faults, ", "), seed)
@@ -84,24 +92,40 @@ do wrong; see metalwright sim faults.` + codes(exitDone, exitError),
 	c.Flags().Float64Var(&speed, "speed", 1, "divide every duration by this")
 	c.Flags().Uint64Var(&seed, "seed", 1, "the only source of chance: passwords, serial numbers, when faults strike")
 	c.Flags().StringSliceVar(&faults, "faults", nil, "faults to play: a list of ids, or all")
+	c.Flags().BoolVar(&factory, "factory", false, "BMCs have the password of their label, and some take nothing but another")
 	c.Flags().StringVar(&power, "power", "On", "what hosts are at the start: On or Off")
 	c.Flags().DurationVar(&latency, "latency", 0, "added to every request, before --speed")
 	return c
 }
 
-// publishSim writes bindings, secrets and the simulator's own record; undo removes the record.
-func (a *app) publishSim(ctx context.Context, w *engine.Workspace, r *sim.Rack, bindings []rack.Binding, speed float64, seed uint64) (func(), error) {
-	state := filepath.Join(w.Dir, engine.StateDir)
-	secrets := filepath.Join(state, "secrets")
-	if err := os.MkdirAll(secrets, 0o700); err != nil {
-		return nil, err
+// simSecrets writes the passwords of the simulated BMCs where the bindings, or a claim, look for them.
+func simSecrets(r *sim.Rack, bindings []rack.Binding, state string, factory bool) error {
+	folder, pass := "secrets", r.Credentials
+	if factory {
+		folder, pass = "labels", r.FactoryCredentials
+	}
+	dir := filepath.Join(state, folder)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
 	}
 	for i, b := range bindings {
-		_, pass := r.Credentials(b.Node)
-		if err := os.WriteFile(filepath.Join(secrets, b.Node), []byte(pass+"\n"), 0o600); err != nil {
-			return nil, err
+		_, p := pass(b.Node)
+		if err := os.WriteFile(filepath.Join(dir, b.Node), []byte(p+"\n"), 0o600); err != nil {
+			return err
 		}
-		bindings[i].Credential = rack.SecretRef("file:" + filepath.ToSlash(filepath.Join(engine.StateDir, "secrets", b.Node)))
+		bindings[i].Credential = rack.SecretRef("file:" + filepath.ToSlash(filepath.Join(engine.StateDir, folder, b.Node)))
+		if factory {
+			bindings[i].Username, bindings[i].Credential = "", "" // the blueprint says what they become
+		}
+	}
+	return nil
+}
+
+// publishSim writes bindings, secrets and the simulator's own record; undo removes the record.
+func (a *app) publishSim(ctx context.Context, w *engine.Workspace, r *sim.Rack, bindings []rack.Binding, speed float64, seed uint64, factory bool) (func(), error) {
+	state := filepath.Join(w.Dir, engine.StateDir)
+	if err := simSecrets(r, bindings, state, factory); err != nil {
+		return nil, err
 	}
 	path := filepath.Join(w.Dir, engine.BindingsFile)
 	text, err := blueprint.WriteBindings(bindings, w.Sources[engine.BindingsFile])
