@@ -266,7 +266,11 @@ func (a *app) showNodes(r apply.Result, elapsed time.Duration) {
 	for _, n := range r.Nodes {
 		a.printf("%s %s %s   %s, %d of %s, %s\n", mark(n.Word), n.Node, n.Word, resetWords(n.Resets), n.Steps, count(n.Of, "step"), n.Elapsed.Round(time.Second))
 		if len(n.Recovered) > 0 {
-			a.printf("    recovered by %s\n", strings.Join(n.Recovered, ", then "))
+			what := "recovered by"
+			if n.Word == apply.Failed || n.Word == apply.Blocked { // the device came back, and the action failed all the same
+				what = "tried, without help:"
+			}
+			a.printf("    %s %s\n", what, strings.Join(n.Recovered, ", then "))
 		}
 		if n.Text != "" {
 			at := ""
