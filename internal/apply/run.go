@@ -84,6 +84,14 @@ func (r *run) halt(cause error) {
 // with it: the other way round, who waits for the soft one could end the run in between, as if an operator had stopped it.
 func (r *run) fatal(cause error) { r.abort(cause) }
 
+// cause is why the run stops, or nil. The hard stop brings the soft one about a moment later: in between only it has a cause.
+func (r *run) cause() error {
+	if err := context.Cause(r.soft); err != nil {
+		return err
+	}
+	return context.Cause(r.hard)
+}
+
 // record writes to the journal. A record that cannot be written ends the run.
 func (r *run) record(rec journal.Record) error {
 	write := r.journal.Append
@@ -164,7 +172,7 @@ func (r *run) closing() error {
 		}
 	}
 	text := ""
-	if cause := context.Cause(r.soft); cause != nil {
+	if cause := r.cause(); cause != nil {
 		text = cause.Error()
 	}
 	return r.record(journal.Record{Kind: journal.Gate, Result: end, Text: text})
@@ -184,7 +192,7 @@ func (r *run) noteUnseen(n plan.NodePlan) error {
 // result puts together how it ended.
 func (r *run) result(elapsed time.Duration) Result {
 	res := Result{Plan: r.plan.Digest, Journal: r.journal.Path(), Head: r.journal.Head(), Elapsed: elapsed}
-	cause := context.Cause(r.soft)
+	cause := r.cause()
 	if cause != nil {
 		res.Stopped = cause.Error()
 		if errors.Is(cause, context.Canceled) {
