@@ -521,7 +521,10 @@ func (n *node) end(err error) NodeResult {
 	switch {
 	case err == nil:
 	case fatal || errors.Is(err, errLeft):
-		res.Word, res.Left, res.Text = Blocked, true, "left part-way: "+n.r.cause().Error()
+		res.Word, res.Left, res.Text = Blocked, true, "left part-way"
+		if cause := n.r.cause(); cause != nil {
+			res.Text += ": " + cause.Error()
+		}
 		res.Step = n.np.Steps[n.index].ID
 	default:
 		res.Word, res.Class, res.Text, res.Advice = wordOf(err), step.ClassOf(err), err.Error(), step.AdviceOf(err)
