@@ -102,7 +102,7 @@ func newJournalVerify(a *app) *cobra.Command {
 		Use: "verify [DIR | FILE]", Short: "Check chain, signed gates, outcomes against intents", Args: cobra.MaximumNArgs(1),
 		Long: `Verify names the first line of each journal that is not as it was written. At each gate of a run (the plan accepted, a wave passed,
 the end) the head of the journal is signed with the key of the folder that it was applied from; --key holds the signatures
-against a public key that was handed out. Without --key the folder's own public key is taken, if it is there.` + codes(exitDone, exitError),
+against a public key that was handed out, and refuses a journal that this key has not signed. Without --key the folder's own public key is taken, if it is there.` + codes(exitDone, exitError),
 		Example: "  metalwright journal verify\n  metalwright journal verify 4f2c9e1a-1.jsonl --key site.pub",
 		RunE: func(_ *cobra.Command, args []string) error {
 			files, err := journals(dir, args)
@@ -113,7 +113,7 @@ against a public key that was handed out. Without --key the folder's own public 
 			if err != nil {
 				return err
 			}
-			return a.verifyJournals(files, pub)
+			return a.verifyJournals(files, pub, key != "")
 		},
 	}
 	c.Flags().StringVarP(&dir, "dir", "C", ".", "folder of the blueprint")
@@ -145,11 +145,16 @@ type checkedJournal struct {
 	Error   string          `json:"error,omitempty"`
 }
 
-func (a *app) verifyJournals(files []string, pub ed25519.PublicKey) error {
+// verifyJournals checks each journal. When the key was named, a journal that this key has not signed is refused: who wrote one
+// anew could leave the signatures out, or sign with a key of his own.
+func (a *app) verifyJournals(files []string, pub ed25519.PublicKey, named bool) error {
 	var bad error
 	var all []checkedJournal
 	for _, file := range files {
 		got, err := verifyJournal(file, pub)
+		if g := got.Gates; err == nil && named && (g.Signed == 0 || g.Others > 0) {
+			err = fmt.Errorf("not signed by the key that was named alone: %s", gateText(g))
+		}
 		if err != nil {
 			bad = errors.Join(bad, fmt.Errorf("%s: %w", file, err))
 			got.Error = err.Error()

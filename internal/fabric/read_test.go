@@ -13,12 +13,15 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// sharedFile reads a recorded file beside the project, or skips.
+// sharedFile reads a recorded file beside the project, or skips; METALWRIGHT_LAB=require makes that a failure.
 func sharedFile(t *testing.T, name string) []byte {
 	t.Helper()
 	path := filepath.Join("..", "..", "..", "shared", "data", filepath.FromSlash(name))
 	b, err := os.ReadFile(path)
 	if err != nil {
+		if os.Getenv("METALWRIGHT_LAB") == "require" {
+			t.Fatalf("recorded file is absent: %s", path)
+		}
 		t.Skipf("recorded file is absent: %s", path)
 	}
 	if strings.HasSuffix(name, ".gz") {
