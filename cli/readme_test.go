@@ -18,7 +18,18 @@ func TestReadme(t *testing.T) {
 		t.Skip("brings four simulated nodes up")
 	}
 	t.Parallel()
-	text, err := os.ReadFile("../README.md")
+	for _, b := range runPage(t, "../README.md", 4) {
+		if lines := strings.Count(b.text, "\n"); lines > 12 {
+			t.Errorf("the blueprint of the README has %d lines, want at most 12", lines)
+		}
+	}
+}
+
+// runPage writes the blueprint files that a page shows into a new folder and runs its commands there, at least so many. It gives
+// the files.
+func runPage(t *testing.T, page string, least int) (files []block) {
+	t.Helper()
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,15 +38,13 @@ func TestReadme(t *testing.T) {
 	for _, b := range blocks(string(text)) {
 		switch b.language {
 		case "hcl":
+			files = append(files, b)
 			path := filepath.Join(dir, b.file)
 			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 				t.Fatal(err)
 			}
 			if err := os.WriteFile(path, []byte(b.text), 0o644); err != nil {
 				t.Fatal(err)
-			}
-			if lines := strings.Count(b.text, "\n"); lines > 12 {
-				t.Errorf("the blueprint of the README has %d lines, want at most 12", lines)
 			}
 		case "console":
 			for _, c := range transcript(b.text) {
@@ -44,9 +53,10 @@ func TestReadme(t *testing.T) {
 			}
 		}
 	}
-	if n < 4 {
-		t.Errorf("the README ran only %d commands", n)
+	if n < least {
+		t.Errorf("%s ran only %d commands", page, n)
 	}
+	return files
 }
 
 type block struct{ language, file, text string }
