@@ -24,8 +24,9 @@ type Design struct {
 	Checks       []Check                    `json:"checks,omitempty"`
 	Waivers      []Waiver                   `json:"waivers,omitempty"`
 	Switches     []Switch                   `json:"switches,omitempty"`
+	PowerShelves []PowerShelf               `json:"power_shelves,omitempty"`
 	Fabrics      []Fabric                   `json:"fabrics,omitempty"`
-	Unplanned    []Element                  `json:"unplanned,omitempty"`    // power_shelf, storage, stack
+	Unplanned    []Element                  `json:"unplanned,omitempty"`    // storage, stack
 	Hardware     map[string]Hardware        `json:"hardware,omitempty"`     // catalog entries in use, by key
 	Baselines    map[string]Baseline        `json:"baselines,omitempty"`    // firmware baselines in use, by key
 	BIOSIntents  map[string]BIOSIntentDef   `json:"bios_intents,omitempty"` // intents in use, by name
@@ -327,7 +328,7 @@ type Waiver struct {
 // Element is a block that this version decodes and validates and does not plan.
 type Element struct {
 	Address Address         `json:"address"`
-	Kind    string          `json:"kind"` // power_shelf, storage, stack
+	Kind    string          `json:"kind"` // storage, stack
 	Refs    []Address       `json:"refs,omitempty"`
 	Rack    Address         `json:"rack,omitempty"`
 	U       int             `json:"position_u,omitempty"`
