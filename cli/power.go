@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -26,6 +27,9 @@ func (a *app) powerStatus() *cobra.Command {
 			var rows [][]string
 			for _, d := range list {
 				h := hostOf(d)
+				if d.Via != "" {
+					h.BootProgress = "(by " + strings.ToUpper(d.Via) + ": Redfish does not answer)"
+				}
 				rows = append(rows, []string{d.Node, h.PowerState, h.BootProgress, h.LastResetTime})
 			}
 			a.table([]string{"NODE", "POWER", "BOOT", "LAST RESET"}, rows)

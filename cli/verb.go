@@ -223,7 +223,7 @@ func (a *app) showVerb(p plan.Plan, nodes []string) {
 				}
 			}
 		}
-		for _, notes := range [][]plan.Note{p.Report.Blocked, p.Report.Unreadable} {
+		for _, notes := range [][]plan.Note{p.Report.Blocked, p.Report.Unreadable, p.Report.Warnings} {
 			for _, n := range notes {
 				if n.Node == name {
 					a.hang(head, "! "+n.Detail)

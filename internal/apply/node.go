@@ -387,6 +387,12 @@ func (n *node) look(s step.Step, w *watch) (step.State, error) {
 	}
 	n.emit(phase, s, st.Percent, st.Note)
 	if w.stuck() && st.Standing != step.Done {
+		if err != nil {
+			if back, rerr := n.revive(s, err); back || rerr != nil {
+				w.restart(n.patience(s))
+				return st, rerr
+			}
+		}
 		return st, n.fail(s, n.noProgress(w, st, err))
 	}
 	return st, nil

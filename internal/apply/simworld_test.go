@@ -35,6 +35,8 @@ type simWorld struct {
 	frozen bool
 	bad    []string
 	cut    bool // a process was killed: its sessions run out by themselves
+
+	ipmi *simIPMI // nil: not opted in
 }
 
 var _ World = (*simWorld)(nil)
@@ -114,7 +116,9 @@ func fetchImage(url string) (io.ReadCloser, error) {
 	return blueprints.FS.Open(imageFolder + strings.TrimPrefix(url, mirror))
 }
 
-func openSim(r *sim.Rack, pool *bmc.Pool, node string, dial func(context.Context, string, string) (net.Conn, error)) (*bmc.Driver, error) {
+func openSim(r *sim.Rack, pool *bmc.Pool, node string, dial func(context.Context, string, string) (net.Conn, error),
+	ipmi ...*simIPMI,
+) (*bmc.Driver, error) {
 	for _, b := range r.Bindings() {
 		if b.Node != node {
 			continue
@@ -124,6 +128,9 @@ func openSim(r *sim.Rack, pool *bmc.Pool, node string, dial func(context.Context
 				user, pass := r.Credentials(node)
 				return user, pass, nil
 			}}
+		if len(ipmi) > 0 && ipmi[0] != nil {
+			ep.IPMI = &bmc.IPMI{Line: &simIPMI{r, node}}
+		}
 		return pool.Open(context.Background(), ep, bmc.Options{
 			Images: func(file string) (io.ReaderAt, int64, error) {
 				text, err := blueprints.FS.ReadFile(imageFolder + file)
@@ -180,7 +187,7 @@ func (p *simProcess) dial(ctx context.Context, network, addr string) (net.Conn, 
 }
 
 func (p *simProcess) open(ctx context.Context, node string) (Driver, func(), error) {
-	drv, err := openSim(p.w.rack, p.pool, node, p.dial)
+	drv, err := openSim(p.w.rack, p.pool, node, p.dial, p.w.ipmi)
 	if err != nil {
 		return nil, nil, err
 	}

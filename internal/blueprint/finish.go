@@ -238,6 +238,7 @@ func (r *resolver) find(f finding) { r.findings = append(r.findings, f) }
 func (r *resolver) residency() {
 	found := residency.Check(residency.Facts{Design: r.design}, r.opt.Catalog.Policies, r.opt.Now)
 	r.diags = append(r.diags, residency.Diagnostics(found)...)
+	r.dropIPMI(residency.IPMIForbidden(found))
 	for _, f := range found {
 		if f.Status == residency.NotMet || f.Status == residency.Waived {
 			r.find(finding{rule: f.Rule, about: append([]rack.Address{f.Address},

@@ -44,6 +44,9 @@ func (rd *reader) node(in *instance) {
 		if c := b.sub("account", "account"); c != nil {
 			e.BMC.Account = c.account(e.BMC.Username)
 		}
+		if c := b.sub("ipmi", "ipmi"); c != nil {
+			e.BMC.IPMI = c.ipmi(e.BMC)
+		}
 	}
 	rd.powerLimit(e)
 	if b := rd.sub("bios", "bios"); b != nil {

@@ -31,6 +31,8 @@ type Endpoint struct {
 	// asked when a session is needed, never stored
 	Login func(context.Context) (user, pass string, err error)
 	Dial  func(ctx context.Context, network, addr string) (net.Conn, error) // nil = the net package's
+	// IPMI is spoken when Redfish cannot be reached; nil = it never is.
+	IPMI *IPMI
 	// Access is the account that is kept in escrow, where one is; it takes the place of Login.
 	Access *Access
 }
@@ -100,6 +102,7 @@ func (d *Driver) Close(ctx context.Context) error { return d.close(ctx) }
 // Check says how a step stands. It never changes the device. op is what Act recorded for this step, or nil.
 func (d *Driver) Check(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
 	st, err := d.check(ctx, s, op)
+	d.c.sawFirmware(s, op, st, err)
 	if err == nil && op != nil && !harmless(s.Kind) && !s.OverLeak() {
 		err = d.watchLeaks(ctx)
 	}
@@ -254,6 +257,9 @@ func (a *act) tell() error {
 	op.Baseline = make(step.Facts, len(a.op.Baseline))
 	for k, v := range a.op.Baseline {
 		op.Baseline[k] = v
+	}
+	if a.s.Kind == step.Firmware {
+		a.d.c.flew(a.s.ID, true)
 	}
 	if err := a.record(op); err != nil {
 		return step.Fail(step.Internal, fmt.Errorf("record the operation: %w", err),

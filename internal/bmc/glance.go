@@ -42,6 +42,9 @@ func (d *Driver) glance(ctx context.Context, look Look) (rack.Device, error) {
 		return rack.Device{Accounts: &all}, err
 	}
 	l, err := d.layout(ctx)
+	if d.unheard(err) {
+		return d.glanceByIPMI(ctx, err)
+	}
 	if err != nil {
 		return rack.Device{}, err
 	}

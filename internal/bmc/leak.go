@@ -29,6 +29,7 @@ type leakage struct {
 	most   int      // detectors that were seen at once: fewer of them later are unread, not absent
 	dry    time.Time
 	asked  time.Time
+	wet    bool // a detector was Critical at some time
 }
 
 const (
@@ -111,6 +112,9 @@ func (d *Driver) lookForLeaks(ctx context.Context) error {
 			switch {
 			case strings.EqualFold(l.Status, "Absent") || strings.EqualFold(l.Status, "Disabled"): // as the plan has it
 			case l.State == "Critical":
+				d.c.mu.Lock()
+				d.c.leaks.wet = true
+				d.c.mu.Unlock()
 				return step.Fail(step.Safety, fmt.Errorf("leak detector %s is Critical", nameOf(l)), adviceWet)
 			case l.State == "Unknown":
 				err := fmt.Errorf("leak detector %s does not say whether it is dry", nameOf(l))

@@ -80,6 +80,8 @@ func (p *Pool) Open(_ context.Context, ep Endpoint, opt Options) (*Driver, error
 		delete(p.stale, key)
 		c = newConn(rf)
 		c.keep = keep
+		c.ipmi = p.secondWay(ep)
+		c.failed = func() int { return p.attempts.Failed(ep.URL) }
 		ro.StaleSessions, ro.Opened = nil, nil
 		c.second = ro
 		p.conns[key] = c
@@ -142,18 +144,21 @@ type conn struct {
 	turn   chan struct{} // holds one token: who has it may change the BMC
 	keep   func(uris ...string)
 	second redfish.Options // for a session beside this one
+	ipmi   IPMILine        // the second way to this BMC; nil = there is none
+	failed func() int      // logins that the BMC has refused since the last that worked; nil = none
 
-	mu      sync.Mutex
-	lay     *layout
-	pushes  map[string]bool // handles of the pushes of this process
-	mine    map[string]push // pushes of this process whose version was not read yet, by pushKey
-	settled map[string]bool // handles whose target version was read
-	resets  map[step.Activation]time.Time
-	moves   map[string]move      // when live tasks last moved
-	posts   map[string]time.Time // when a host was last seen in POST
-	leaks   leakage
-	givenUp map[string]bool // jobs that wait for ever
-	cycled  map[string]bool // hosts whose aux cycle is behind them, and that are not on yet
+	mu       sync.Mutex
+	lay      *layout
+	pushes   map[string]bool // handles of the pushes of this process
+	mine     map[string]push // pushes of this process whose version was not read yet, by pushKey
+	settled  map[string]bool // handles whose target version was read
+	resets   map[step.Activation]time.Time
+	moves    map[string]move      // when live tasks last moved
+	posts    map[string]time.Time // when a host was last seen in POST
+	leaks    leakage
+	givenUp  map[string]bool  // jobs that wait for ever
+	inFlight map[step.ID]bool // firmware steps that were begun and not seen to their end
+	cycled   map[string]bool  // hosts whose aux cycle is behind them, and that are not on yet
 }
 
 func newConn(rf *redfish.Client) *conn {

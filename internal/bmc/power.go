@@ -23,6 +23,9 @@ const (
 
 func (d *Driver) checkPower(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
 	v, err := d.vitals(ctx, s, false)
+	if d.unheard(err) {
+		return d.checkPowerByIPMI(ctx, s, op, err)
+	}
 	if err != nil {
 		return step.State{}, err
 	}
@@ -55,6 +58,9 @@ func (d *Driver) actPower(ctx context.Context, a *act) error {
 		return err
 	}
 	v, err := d.vitals(ctx, a.s, false)
+	if d.unheard(err) {
+		return d.powerByIPMI(ctx, a, err)
+	}
 	if err != nil {
 		return err
 	}

@@ -33,6 +33,9 @@ func (d *Driver) checkReset(ctx context.Context, s step.Step, op *step.Op) (step
 		if op != nil && touchesBMC && silent(err) {
 			return state(step.Working, nil, "the BMC does not answer yet"), nil
 		}
+		if d.unheard(err) {
+			return d.checkResetByIPMI(ctx, s, op, err)
+		}
 		return step.State{}, err
 	}
 	if op == nil {
@@ -123,7 +126,14 @@ func (d *Driver) activated(ctx context.Context, s step.Step, op *step.Op) bool {
 }
 
 func (d *Driver) actReset(ctx context.Context, a *act) error {
-	if err := d.calm(ctx, a.s, a.s.Activation.String()); err != nil {
+	err := d.calm(ctx, a.s, a.s.Activation.String())
+	if d.unheard(err) {
+		if err = d.resetByIPMI(ctx, a, err); err == nil {
+			d.c.resetDone(a.s.Activation)
+		}
+		return err
+	}
+	if err != nil {
 		return err
 	}
 	v, err := d.vitals(ctx, a.s, true)
@@ -186,6 +196,9 @@ func (d *Driver) resetBMC(ctx context.Context, a *act, v vitals) error {
 func (d *Driver) resetHost(ctx context.Context, a *act, v vitals, t traits) error {
 	if !v.on() {
 		return d.offOn(ctx, a, v)
+	}
+	if t.does(redfish.RestartByIPMI) && d.c.ipmi != nil && a.s.Args.Manner != step.Graceful {
+		return d.restartByIPMI(ctx, a, v)
 	}
 	if t.offThenOn || t.does(redfish.OffOnReset) || !v.telling() || a.s.Args.Manner == step.Graceful {
 		return d.offOn(ctx, a, v)

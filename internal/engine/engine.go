@@ -35,17 +35,18 @@ const (
 // Options say what to load. Dir is required.
 type Options struct {
 	Dir        string
-	Variables  map[string]any   // by name; a string is read as on a command line
-	VarFiles   []string         // files of NAME = value
-	Now        time.Time        // the day that expiries are held against; zero = today
-	Operator   string           // who applies; empty = the user of this process
-	Log        *slog.Logger     // nil = silence
-	Catalog    *catalog.Catalog // nil = the embedded one
-	StateDir   string           // empty = Dir/.metalwright
-	Bindings   []rack.Binding   // nil = read from Dir/site.bind.hcl
-	Dial       Dialer           // nil = the network
-	Mirror     string           // URL that BMCs fetch firmware files from; empty = this process serves them while a run lasts
-	LLDP       []string         // files and folders of neighbours, for fabrics
+	Variables  map[string]any                 // by name; a string is read as on a command line
+	VarFiles   []string                       // files of NAME = value
+	Now        time.Time                      // the day that expiries are held against; zero = today
+	Operator   string                         // who applies; empty = the user of this process
+	Log        *slog.Logger                   // nil = silence
+	Catalog    *catalog.Catalog               // nil = the embedded one
+	StateDir   string                         // empty = Dir/.metalwright
+	Bindings   []rack.Binding                 // nil = read from Dir/site.bind.hcl
+	Dial       Dialer                         // nil = the network
+	IPMI       func(node string) bmc.IPMILine // takes the place of ipmitool; nil = ipmitool
+	Mirror     string                         // URL that BMCs fetch firmware files from; empty = this process serves them while a run lasts
+	LLDP       []string                       // files and folders of neighbours, for fabrics
 	LookupEnv  func(string) (string, bool)
 	IgnoreLock bool       // the lock file is about to be written anew
 	JournalFS  journal.FS // disk under the journals; nil = the machine's

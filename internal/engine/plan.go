@@ -75,7 +75,8 @@ func (w *Workspace) planOptions(opt SurveyOptions) plan.Options {
 	if err != nil {
 		w.opt.Log.Warn("drift of BIOS attributes", "error", err.Error())
 	}
-	return plan.Options{Only: opt.Only, Now: w.opt.Now, Setups: setups, Acts: opt.Acts, Intents: w.Catalog.BIOSIntents}
+	return plan.Options{Only: opt.Only, Now: w.opt.Now, Setups: setups, Acts: opt.Acts, Intents: w.Catalog.BIOSIntents,
+		NoIPMI: w.noIPMI()}
 }
 
 // unreadable names the nodes that a plan left out because they could not be read.

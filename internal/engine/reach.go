@@ -105,7 +105,7 @@ func (w *Workspace) endpoint(node string) (bmc.Endpoint, error) {
 	if err != nil {
 		return bmc.Endpoint{}, err
 	}
-	return bmc.Endpoint{URL: b.URL, System: b.System, Trust: trust, Login: w.login(n, b), Dial: w.opt.Dial, Access: access}, nil
+	return bmc.Endpoint{URL: b.URL, System: b.System, Trust: trust, Login: w.login(n, b), Dial: w.opt.Dial, Access: access, IPMI: w.ipmi(n)}, nil
 }
 
 func (w *Workspace) trust(b rack.Binding) (redfish.Trust, error) {

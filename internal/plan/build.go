@@ -23,6 +23,8 @@ type Options struct {
 	Intents map[string]rack.BIOSIntentDef
 	// Erased are the serial numbers of drives that were erased and not used since, by node name, for Destroy.
 	Erased map[string][]string
+	// NoIPMI says, by node name, why IPMI cannot be spoken to a node that has it on.
+	NoIPMI map[string]string
 }
 
 // Build decides what has to be done so that o becomes d. It is pure: the same input gives the same bytes, whatever the
@@ -40,6 +42,7 @@ func Build(d rack.Design, o rack.Observation, opt Options) (Plan, Report) {
 			continue
 		}
 		if n.arrange(); !n.stopped && len(n.steps) > 0 {
+			n.warnRestart()
 			planned = append(planned, n)
 		}
 	}
@@ -57,6 +60,7 @@ func (n *nodeBuild) wantDesign() {
 	n.checkIdentity()
 	n.checkGPUs()
 	n.checkCables()
+	n.planIPMI()
 	n.planManager()
 	n.planFirmware()
 	n.planBIOS()

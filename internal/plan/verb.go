@@ -80,6 +80,9 @@ func Say(d rack.Design, o rack.Observation, v Verb, nodes []string) Plan {
 			continue
 		}
 		steps, why := v.steps(n, dev, sys)
+		if dev.Via != "" {
+			steps, why = v.byIPMI(dev, sys)
+		}
 		switch {
 		case why != "":
 			note.Rule, note.Summary, note.Detail = "verb.unsupported", "Cannot be done", why
@@ -87,6 +90,10 @@ func Say(d rack.Design, o rack.Observation, v Verb, nodes []string) Plan {
 			continue
 		case len(steps) == 0:
 			continue
+		}
+		if dev.Via != "" {
+			note.Rule, note.Summary, note.Detail = "ipmi.used", "By IPMI", "Its BMC does not answer Redfish: this goes by IPMI."
+			p.Report.Warnings = append(p.Report.Warnings, note)
 		}
 		np := NodePlan{Address: n.Address, Name: n.Name, Steps: steps, Resets: map[string]int{}}
 		for i := range steps {

@@ -168,6 +168,7 @@ type BMCSpec struct {
 	Credential SecretRef   `json:"credential,omitempty"`
 	Origin     diag.Origin `json:"origin,omitzero"`
 
+	IPMI    *IPMISpec    `json:"ipmi,omitempty"`    // nil = IPMI is never spoken
 	Manager *ManagerSpec `json:"manager,omitempty"` // nil = the controller is left as it is
 	Account *AccountSpec `json:"account,omitempty"` // nil: the account is somebody else's to keep
 }

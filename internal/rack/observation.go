@@ -70,6 +70,8 @@ type Device struct {
 	LeakDetectors []LeakDetector `json:"leak_detectors"`
 	Capabilities  Capabilities   `json:"capabilities"`
 	Stats         Stats          `json:"stats"`
+	// Via is "ipmi" when Redfish did not answer, and the host's power was read by IPMI: nothing else is known then.
+	Via string `json:"via,omitempty"`
 
 	Jobs     []Job           `json:"jobs,omitempty"`      // read for the ad hoc verbs only, as is what follows
 	JobQueue string          `json:"job_queue,omitempty"` // path of a queue that keeps its jobs until somebody deletes them
@@ -318,6 +320,7 @@ type Capabilities struct {
 	ApplyTimes        []string `json:"apply_times,omitempty"` // of multipart or SimpleUpdate
 	MaxImageBytes     int64    `json:"max_image_bytes,omitempty"`
 	PowerCycleShallow bool     `json:"power_cycle_shallow,omitempty"` // off and on leaves standby power: it activates no more than a restart (R51)
+	RestartCutsDPU    bool     `json:"restart_cuts_dpu,omitempty"`    // a restart by Redfish takes the power of a DPU too (R66)
 	VirtualMedia      bool     `json:"virtual_media,omitempty"`
 	Events            bool     `json:"events,omitempty"`
 }

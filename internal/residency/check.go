@@ -320,6 +320,7 @@ func (c *checker) uses() {
 				c.origin(string(n.Address)+".boot.http_uri", n.Boot.Origin))
 		}
 		if ok {
+			c.ipmi(n, s, p)
 			c.settings(n, s, p)
 		}
 		if n.Media == nil || !ok {

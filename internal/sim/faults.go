@@ -116,6 +116,8 @@ var faultTable = []FaultInfo{
 		Shown: []string{"internal/engine TestTroubleFromTheStart"}},
 	{ID: "slow", Summary: "an answer takes half a minute", times: 2, early: 60},
 	{ID: "sessions-full", Summary: "no free session for a while", times: 2, early: 3},
+	{ID: "redfish-dead", Summary: "Redfish takes no connection until the BMC is reset; IPMI goes on", OptIn: true, times: 1, early: 1,
+		Unmet: "only IPMI gets past it", Shown: []string{"internal/drivertest TestIPMI", "internal/apply TestLadderByIPMI"}},
 	{ID: "bmc-gone", Summary: "the BMC cannot be reached for some minutes", times: 1, early: 150},
 }
 
@@ -158,6 +160,8 @@ type faultState struct {
 	quiet int // requests during which no connection is disturbed: a client may try again in peace
 	power time.Time
 	wedge wedge
+
+	deadSince map[string]int // resets when Redfish died
 }
 
 // fault is one fault with its schedule: it fires at the next opportunity from `next` on, then after each gap.

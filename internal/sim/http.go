@@ -66,7 +66,7 @@ func (b *BMC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.mu.Lock()
 	b.advance()
 	b.count(r)
-	if b.down() {
+	if b.down() || b.faults.deaf() {
 		b.mu.Unlock()
 		panic(http.ErrAbortHandler)
 	}

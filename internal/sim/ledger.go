@@ -33,6 +33,7 @@ type Ledger struct {
 	TPMClears            int            `json:"tpm_clears,omitempty"`
 	KeysReset            int            `json:"keys_reset,omitempty"`            // Secure Boot keys, by ResetKeys
 	CertificatesEnrolled int            `json:"certificates_enrolled,omitempty"` // into databases of Secure Boot
+	IPMI                 int            `json:"ipmi,omitempty"`                  // commands taken by IPMI
 	Violations           []string       `json:"violations,omitempty"`
 	FaultsFired          map[string]int `json:"faults_fired,omitempty"`
 }

@@ -173,7 +173,7 @@ func (b *BMC) accepts() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.advance()
-	return !b.down() && !b.faults.gone()
+	return !b.down() && !b.faults.gone() && !b.faults.deaf()
 }
 
 // id hands out the next number of a series, beginning with from.

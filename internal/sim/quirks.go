@@ -24,6 +24,9 @@ func (s *faultState) before(c *call, _ *route) *answer {
 	}
 	b, read := s.b, c.method == http.MethodGet || c.method == http.MethodHead
 	session := strings.Contains(strings.ToLower(c.path), "/sessionservice/")
+	if s.dies(c) {
+		return &answer{status: cut}
+	}
 	if s.fire("bmc-gone", c) {
 		b.silence(goneFor)
 		return &answer{status: cut}

@@ -1,5 +1,6 @@
 // Package bmclibx installs BMC and BIOS firmware on the few boards whose updates need a vendor's own interface, with
-// bmclib's providers: Supermicro X11 and X12, ASRock Rack. Nothing else is routed here, and no IPMI.
+// bmclib's providers: Supermicro X11 and X12, ASRock Rack; and it speaks IPMI, for power and BMC reset, where a blueprint has
+// opted in. Nothing else is routed here.
 package bmclibx
 
 import (

@@ -24,6 +24,7 @@ func (r *reader) readManager(ctx context.Context, managersRead <-chan struct{}) 
 	d := &r.dev
 	d.BMC = rack.BMC{Vendor: id.Vendor, Product: id.Product, Model: clean(id.BMCModel), FirmwareVersion: clean(id.BMCVersion),
 		RedfishVersion: id.RedfishVersion, Dialect: id.Dialect, UUID: strings.ToLower(id.UUID)}
+	d.Capabilities.RestartCutsDPU = redfish.Quirks(id).Does(redfish.RestartByIPMI)
 	d.Capabilities.PowerCycleShallow = redfish.Quirks(id).Does(redfish.AuxNotPower)
 	d.Capabilities.Events = r.root.Link("EventService") != ""
 	var manager *redfish.Resource

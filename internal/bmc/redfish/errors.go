@@ -203,6 +203,16 @@ func IsTransient(err error) bool { return classIs(err, step.Transient) }
 // IsUnreachable tells whether no answer came at all.
 func IsUnreachable(err error) bool { return classIs(err, step.Unreachable) }
 
+// NoAnswer tells whether there was no connection, or a read got no answer of any kind: none in time, or one that broke. A request
+// that may have acted is not meant.
+func NoAnswer(err error) bool {
+	var e *Error
+	if !errors.As(err, &e) || e.Status != 0 {
+		return false
+	}
+	return e.Kind == Unreachable || e.Method == http.MethodGet && (e.Kind == TimedOut || e.Kind == Cut)
+}
+
 // IsUntrusted tells whether the certificate was refused.
 func IsUntrusted(err error) bool { return classIs(err, step.Trust) }
 

@@ -39,6 +39,7 @@ const (
 	PatchMedia      Behaviour = "patch_media"       // virtual media by PATCH of the slot
 	SlotAccounts    Behaviour = "slot_accounts"     // accounts are fixed slots
 	AuxNotPower     Behaviour = "aux_not_power"     // a power cycle activates nothing: aux_cycle
+	RestartByIPMI   Behaviour = "restart_by_ipmi"   // host_reset by IPMI where it is on: Redfish cuts the DPU's power
 )
 
 // Quirk is one row of the table in redfish.md 7. Numbers are stable: a row that proves wrong is marked, never reused.
