@@ -1007,6 +1007,48 @@ intent "tpm" {
   }
 }
 
+intent "tpm_activated" {
+  summary = "the operating system may use the hierarchies of the trusted platform module"
+
+  offer "on" {
+    platform = "Dell PowerEdge (iDRAC)"
+    source   = "recorded: PowerEdge R750, BIOS 1.8.2, BiosAttributeRegistry.v1_0_3"
+    verified = true
+    set = {
+      Tpm2Hierarchy = "Enabled"
+    }
+  }
+
+  offer "off" {
+    platform = "Dell PowerEdge (iDRAC)"
+    source   = "recorded: PowerEdge R750, BIOS 1.8.2, BiosAttributeRegistry.v1_0_3"
+    verified = true
+    set = {
+      Tpm2Hierarchy = "Disabled"
+    }
+  }
+
+  offer "on" {
+    platform = "HPE ProLiant (iLO)"
+    source   = "recorded: ProLiant DL380a Gen11, BiosAttributeRegistryU58.v1_2_44"
+    verified = true
+    set = {
+      TPM2EndorsementDisable = "Enabled"
+      TPM2StorageDisable     = "Enabled"
+    }
+  }
+
+  offer "off" {
+    platform = "HPE ProLiant (iLO)"
+    source   = "recorded: ProLiant DL380a Gen11, BiosAttributeRegistryU58.v1_2_44"
+    verified = true
+    set = {
+      TPM2EndorsementDisable = "Disabled"
+      TPM2StorageDisable     = "Disabled"
+    }
+  }
+}
+
 intent "tpm_clear" {
   summary = "the next start clears the trusted platform module; an act, asked for by metalwright apply --act tpm_clear"
 

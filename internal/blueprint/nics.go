@@ -1,8 +1,6 @@
 package blueprint
 
 import (
-	"strings"
-
 	"github.com/hashicorp/hcl/v2"
 
 	"github.com/metalwright/metalwright/internal/diag"
@@ -62,46 +60,4 @@ func (rd *reader) dpu() *rack.DPUSpec {
 		return nil
 	}
 	return &rack.DPUSpec{Mode: mode, Origin: diag.At(d.rng)}
-}
-
-// bootSpec is the boot setup of a host.
-var bootSpec = &blockSpec{object: true, attrs: attrs(nil, "mode", "order", "http_uri"), blocks: nested{
-	"secure_boot": {object: true, attrs: attrs(nil, "enable", "keys", "owner", "reason"), blocks: nested{
-		"certificate": {labels: 1, freeLabel: true, repeat: true, attrs: attrs(list{"database", "file", "fingerprint"})}}},
-}}
-
-// keyDatabases are those that a certificate can be enrolled in (UEFI specification §32).
-var keyDatabases = list{"PK", "KEK", "db", "dbx"}
-
-func (rd *reader) secureBoot() *rack.SecureBootSpec {
-	e := &rack.SecureBootSpec{Keys: rd.word("keys", "keys", "", "default", "none"), Owner: rd.text("owner"),
-		Reason: rd.text("reason"), Origin: diag.At(rd.rng)}
-	if on, ok := rd.boolean("enable", "enable"); ok {
-		e.Enable = &on
-	}
-	if e.Keys == "none" && (strings.TrimSpace(e.Owner) == "" || strings.TrimSpace(e.Reason) == "") {
-		rd.errorf(rd.at("keys"), "Consent without owner", "Taking all Secure Boot keys away needs an owner and a reason.")
-	}
-	if e.Keys == "none" && e.Enable != nil && *e.Enable {
-		rd.errorf(rd.at("keys"), "Secure Boot without keys", "Secure Boot cannot be on while no key is enrolled.")
-	}
-	certificates := rd.each("certificate", "certificates")
-	for _, name := range sortedKeys(certificates) {
-		c := certificates[name]
-		spec := rack.CertificateSpec{Name: name, Database: c.word("database", "database", "", keyDatabases...), File: c.text("file"),
-			Fingerprint: rack.Digest(strings.ToLower(strings.ReplaceAll(c.text("fingerprint"), ":", ""))), Origin: diag.At(c.rng)}
-		hex := strings.TrimPrefix(string(spec.Fingerprint), "sha256")
-		if len(hex) != 64 || strings.Trim(hex, "0123456789abcdef") != "" {
-			c.errorf(c.at("fingerprint"), "Wrong digest", "A fingerprint is the SHA-256 of the certificate, as openssl x509 "+
-				"-fingerprint -sha256 prints it: 64 hexadecimal digits, with or without colons.")
-			continue
-		}
-		spec.Fingerprint = rack.Digest("sha256:" + hex)
-		if strings.ContainsAny(spec.File, `/\`) || spec.File == "" {
-			c.errorf(c.at("file"), "Wrong file", "A certificate is a bare file name in keys/ of the blueprint's folder, not %q.", spec.File)
-			continue
-		}
-		e.Certificates = append(e.Certificates, spec)
-	}
-	return e
 }

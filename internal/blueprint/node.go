@@ -58,6 +58,9 @@ func (rd *reader) node(in *instance) {
 			e.SecureBoot = sb.secureBoot()
 		}
 	}
+	if x := rd.sub("tpm", "tpm"); x != nil {
+		e.TPM = x.tpm()
+	}
 	if d := rd.sub("disks", ""); d != nil {
 		e.Volumes = d.volumes()
 		if x := d.sub("erase", "erase"); x != nil {

@@ -118,6 +118,7 @@ var nodeSpec = &blockSpec{labels: 1, meta: true, attrs: attrs(list{"hardware"}, 
 		"bmc":  bmcSpec,
 		"bios": biosSpec,
 		"boot": bootSpec,
+		"tpm":  tpmSpec,
 		"disks": {blocks: nested{"erase": object(list{"method"}, "passes"), "volume": {labels: 1, freeLabel: true, repeat: true,
 			attrs: attrs(list{"raid"}, "size", "on_destroy"), blocks: nested{
 				"drives": object(nil, "count", "media", "protocol", "min_size", "bays", "controller")}}}},

@@ -22,6 +22,12 @@ type port struct {
 // port reads what a step is about: properties of the function itself, or the vendor's attributes of it.
 func (d *Driver) port(ctx context.Context, s step.Step) (port, error) {
 	r, err := d.c.rf.Get(ctx, s.Args.Resource)
+	if redfish.IsNotFound(err) && s.Want[linkType] != nil {
+		if twin := d.twin(ctx, s.Args.Resource); twin != "" {
+			s.Args.Path = ""
+			r, err = d.c.rf.Get(ctx, twin)
+		}
+	}
 	if err != nil {
 		return port{}, fmt.Errorf("read the port: %w", err)
 	}
@@ -57,6 +63,45 @@ func (d *Driver) port(ctx context.Context, s step.Step) (port, error) {
 		}
 	}
 	return x, nil
+}
+
+// linkType is the attribute whose change gives a Dell port another name: NIC.Slot.4-1-1 becomes InfiniBand.Slot.4-1 (Dell, Server
+// Configuration Profiles reference guide, "InfiniBand modes").
+const linkType = "NetworkLinkType"
+
+// twin finds the attributes of a port under the name that it has now; "" when it is not shown.
+func (d *Driver) twin(ctx context.Context, resource string) string {
+	head, _, ok := strings.Cut(resource, "/NetworkAdapters/")
+	if !ok {
+		return ""
+	}
+	adapters, _, err := d.c.rf.Members(ctx, head+"/NetworkAdapters")
+	if err != nil {
+		return ""
+	}
+	for _, a := range adapters {
+		functions, _, err := d.c.rf.Members(ctx, a.Obj.Link("NetworkDeviceFunctions"))
+		if err != nil {
+			continue
+		}
+		for _, f := range functions {
+			link := f.Obj.Link("Links", "Oem", "Dell", "DellNetworkAttributes")
+			if link != "" && slotOf(link) == slotOf(resource) {
+				return link
+			}
+		}
+	}
+	return ""
+}
+
+// slotOf is where a Dell port is, without what it is: a partition number is told of Ethernet alone.
+func slotOf(resource string) string {
+	id := resource[strings.LastIndexByte(resource, '/')+1:]
+	kind, slot, _ := strings.Cut(id, ".")
+	if kind == "NIC" && strings.Count(slot, "-") > 1 {
+		slot = slot[:strings.LastIndexByte(slot, '-')]
+	}
+	return strings.ToLower(slot)
 }
 
 // part is where the settings of a step stand within a resource.

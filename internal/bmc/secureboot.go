@@ -27,7 +27,12 @@ func (d *Driver) checkSecureBoot(ctx context.Context, s step.Step, op *step.Op) 
 		return d.checkSecureEnable(s, r.Obj), nil
 	case "enrol":
 		return d.checkEnrol(ctx, s, op)
+	case "remove":
+		return d.checkRemove(ctx, s, op)
 	default:
+		if s.Args.Component != "" {
+			return d.checkDatabase(ctx, s, op)
+		}
 		return d.checkKeys(ctx, s, op, r.Obj), nil
 	}
 }
@@ -123,11 +128,16 @@ func (d *Driver) actSecureBoot(ctx context.Context, a *act) error {
 				st, err := d.check(ctx, a.s, nil)
 				return st.Standing == step.Done, err
 			})
+	case "remove":
+		r, err = d.removeKey(ctx, a.s)
 	default:
 		r, err = d.c.rf.Post(ctx, a.s.Args.Path, map[string]any{"ResetKeysType": a.s.Args.Method})
 	}
 	if err != nil {
 		return fmt.Errorf("set Secure Boot (%s): %w", a.s.Args.Method, err)
+	}
+	if r == nil { // it was gone already
+		return a.sent("")
 	}
 	return a.sent(r.Handle())
 }

@@ -101,38 +101,6 @@ func hostCases(host rack.System, b *sim.BMC) []drivertest.Case {
 	return out
 }
 
-func secureCases(host rack.System, b *sim.BMC) []drivertest.Case {
-	var out []drivertest.Case
-	sb := host.SecureBoot
-	at := step.Args{System: host.Path, Resource: sb.Path}
-	if sb.Mode == rack.SetupMode && sb.ResetKeys != "" {
-		keys := at
-		keys.Path, keys.Method = sb.ResetKeys, "ResetAllKeysToDefault"
-		out = append(out, drivertest.Case{Name: "secure boot keys", Reset: step.HostReset,
-			Step: step.Step{Kind: step.SecureBoot, Args: keys, Expect: step.Facts{"mode": rack.SetupMode}, Want: step.Facts{"mode": rack.UserMode}},
-			Real: func() bool { return b.Truth().SecureBoot.Mode == rack.UserMode }})
-	}
-	if sb.Mode != rack.SetupMode {
-		on := at
-		on.Path, on.Method = sb.Path, "enable"
-		out = append(out, drivertest.Case{Name: "secure boot", Reset: step.HostReset,
-			Step: step.Step{Kind: step.SecureBoot, Args: on, Expect: step.Facts{"enabled": false}, Want: step.Facts{"enabled": true}},
-			Real: func() bool { return b.Truth().SecureBoot.Running }})
-	}
-	for _, db := range sb.Databases {
-		if db.ID != "db" {
-			continue
-		}
-		_, digest := siteKey()
-		enrol := at
-		enrol.Path, enrol.Method, enrol.Component, enrol.File, enrol.Digest = db.Certificates, "enrol", db.ID, "site.pem", digest
-		out = append(out, drivertest.Case{Name: "secure boot certificate", Reset: step.HostReset,
-			Step: step.Step{Kind: step.SecureBoot, Args: enrol, Expect: step.Facts{}, Want: step.Facts{"certificate": digest}},
-			Real: func() bool { return slices.Contains(b.Truth().SecureBoot.Keys["db"], digest) }})
-	}
-	return out
-}
-
 // TestPorts: what is wanted of ports is spelled by each vendor, merged into the one reset of the node, and what a BMC cannot do
 // is said before anything is touched.
 func TestPorts(t *testing.T) {
@@ -151,6 +119,8 @@ func TestPorts(t *testing.T) {
 	}{
 		{"sr-iov", rack.NICSpec{SRIOV: &yes}, map[string]string{"idrac": "VirtualizationMode", "ilo": "VirtualFunctionsEnabled", "ami": "VirtualFunctionsEnabled"}, nil},
 		{"infiniband", rack.NICSpec{Link: "InfiniBand"}, map[string]string{"ilo": "NetDevFuncType"}, "InfiniBand"},
+		{"virtual functions", rack.NICSpec{SRIOV: &yes, Attributes: map[string]string{"NumberVFAdvertised": "16"}},
+			map[string]string{"idrac": "NumberVFAdvertised"}, int64(16)},
 		{"pxe", rack.NICSpec{Boot: "PXE"}, map[string]string{"idrac": "LegacyBootProto", "ilo": "BootMode", "ami": "BootMode"}, "PXE"},
 		{"http", rack.NICSpec{Boot: "HTTP"}, map[string]string{"ilo": "BootMode"}, "HTTP"},
 	} {
@@ -218,65 +188,6 @@ func TestPortDrift(t *testing.T) {
 		h.node().NICs[0].Adapter = "DE090000"
 		if p := h.plan(); len(p.Report.Blocked) != 1 || !strings.Contains(p.Report.Blocked[0].Detail, `Did you mean "DE080000"?`) {
 			t.Errorf("%+v", p.Report)
-		}
-	})
-}
-
-// TestSecureBoot: keys, a certificate of the site and the switch, in this order and with one reset; what a BMC lacks is said.
-func TestSecureBoot(t *testing.T) {
-	yes := true
-	_, digest := siteKey()
-	each(t, func(t *testing.T, name string) {
-		h := newHost(t, name, func(_ *rack.Design, n *rack.Node) {
-			n.SecureBoot = &rack.SecureBootSpec{Enable: &yes, Keys: "default", Certificates: []rack.CertificateSpec{
-				{Name: "site", Database: "db", File: "site.pem", Fingerprint: rack.Digest(digest)}}}
-		})
-		switch name {
-		case "supermicro", "xcc": // no databases
-			p := h.plan()
-			if len(p.Report.Blocked) != 1 || p.Report.Blocked[0].Rule != "secure_boot.database" || !p.Empty() {
-				t.Errorf("%+v", p.Report.Blocked)
-			}
-			h.node().SecureBoot.Certificates = nil
-		case "openbmc": // setup mode, and no reset of the keys
-			p := h.plan()
-			if len(p.Report.Blocked) == 0 || p.Report.Blocked[0].Rule != "secure_boot.keys" {
-				t.Errorf("%+v", p.Report.Blocked)
-			}
-			h.node().SecureBoot.Keys = ""
-			h.node().SecureBoot.Certificates[0].Database = "PK"
-		}
-		p := h.bring()
-		tr := h.bmc().Truth().SecureBoot
-		if !tr.Running || tr.Mode == rack.SetupMode {
-			t.Errorf("%+v", tr)
-		}
-		if l := h.bmc().Ledger(); h.resets() != 1 || l.CertificatesEnrolled > 1 || l.KeysReset > 1 {
-			t.Errorf("%d resets, %d certificates, %d key resets\n%s", h.resets(), l.CertificatesEnrolled, l.KeysReset, stepsText(p))
-		}
-		if err := h.bmc().Poke(sim.Poke{SecureMode: rack.SetupMode}); err != nil {
-			t.Fatal(err)
-		}
-		if again := h.plan(); again.Empty() && again.Report.Clean() {
-			t.Error("nobody noticed that the keys are gone")
-		}
-	})
-}
-
-// TestWrongCertificate: a file that is not the certificate that was agreed on is refused before anything is sent.
-func TestWrongCertificate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		h := newHost(t, "idrac", func(_ *rack.Design, n *rack.Node) {
-			n.SecureBoot = &rack.SecureBootSpec{Certificates: []rack.CertificateSpec{
-				{Name: "site", Database: "db", File: "site.pem", Fingerprint: rack.Digest("sha256:" + strings.Repeat("0", 64))}}}
-		})
-		d := h.driver()
-		defer closing(t, d)
-		s := h.clean().Nodes[0].Steps[0]
-		before := h.bmc().Ledger().Writes
-		err := d.Act(t.Context(), s, func(step.Op) error { return nil })
-		if step.ClassOf(err) != step.Trust || h.bmc().Ledger().Writes != before {
-			t.Errorf("%v (class %s), %d writes", err, step.ClassOf(err), h.bmc().Ledger().Writes-before)
 		}
 	})
 }

@@ -118,6 +118,10 @@ func (p *biosBuild) batch(key string, names []string, origin diag.Origin) *chang
 			apply = "Immediate"
 		}
 	}
+	if slices.ContainsFunc(names, func(n string) bool { return slices.Contains(p.dpuByBIOS, n) }) {
+		class = step.AuxCycle
+		why += "; a mode flip of a DPU is real after a cold cycle (R65)"
+	}
 	var once []string
 	for _, name := range p.once {
 		if slices.Contains(names, name) {

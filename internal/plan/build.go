@@ -63,7 +63,9 @@ func (n *nodeBuild) wantDesign() {
 	n.planIPMI()
 	n.planManager()
 	n.planFirmware()
+	n.bySetup()
 	n.planBIOS()
+	n.planTPM()
 	n.planVolumes()
 	n.planSecureBoot()
 	n.planNICs()
@@ -153,9 +155,13 @@ type nodeBuild struct {
 	gaps    []rack.Gap
 	stopped bool // nothing of this node may be planned; the report says why
 
-	changes   []*change
-	apart     []apart // pairs that may not share an activation
-	power     powerWish
+	changes []*change
+	apart   []apart // pairs that may not share an activation
+	power   powerWish
+
+	modeByBIOS string   // attribute that leads to the wanted mode of Secure Boot
+	dpuByBIOS  []string // attributes that say how BlueFields of the host work
+
 	steps     []step.Step
 	resets    map[string]int
 	notMerged []string

@@ -116,11 +116,13 @@ type nicWish struct {
 
 // planFunction plans one function.
 func (n *nodeBuild) planFunction(spec rack.NICSpec, f rack.NetworkFunction, origin diag.Origin) {
-	w := functionBuild{nodeBuild: n, f: f, origin: origin}
+	w := n.functionBuild(f, origin)
 	w.link(spec.Link)
 	w.virtual(spec.SRIOV)
 	w.boot(spec.Boot)
 	w.vendor(spec.Attributes)
+	w.foreign()
+	w.rules()
 	if w.failed {
 		return
 	}
@@ -130,12 +132,23 @@ func (n *nodeBuild) planFunction(spec rack.NICSpec, f rack.NetworkFunction, orig
 	}
 }
 
+func (n *nodeBuild) functionBuild(f rack.NetworkFunction, origin diag.Origin) *functionBuild {
+	w := &functionBuild{nodeBuild: n, f: f, origin: origin}
+	if a := f.Attributes; a != nil {
+		w.r = newRegistry(&rack.BIOS{Attributes: a.Values, Pending: a.Pending, RegistryDoc: a.RegistryDoc}, n.missingTermIs())
+	}
+	return w
+}
+
 // functionBuild is what is wanted of one function.
 type functionBuild struct {
 	*nodeBuild
 	f      rack.NetworkFunction
+	r      *registry // of its vendor's attributes; nil = it has none
 	origin diag.Origin
 	wishes []nicWish
+	named  map[string]any  // attributes that are wanted, with the value that they are to have
+	class  step.Activation // NoClass: host reset
 	failed bool
 }
 
@@ -148,13 +161,18 @@ func (w *functionBuild) unsupported(what, why string) {
 // link wants Ethernet or InfiniBand.
 func (w *functionBuild) link(want string) {
 	f := w.f
-	switch {
-	case want == "" || f.LinkType == want:
+	const hands = "Needs hands: mlxconfig on the host"
+	switch _, has := w.value(nicLinkType); {
+	case want == "":
+	case has:
+		w.oneOf(nicLinkType, "Link type "+want, map[string][]string{rack.LinkEthernet: {"Ethernet", "ETH"}, rack.LinkInfiniBand: {"IB", "InfiniBand"}}[want]...)
+	case f.LinkType == want:
+	case f.Attributes != nil:
+		w.unsupported("Link type "+want, fmt.Sprintf("it is %s, and its adapter has no attribute %s. %s", show(f.LinkType), nicLinkType, hands))
 	case len(f.LinkTypes) > 0 && !slices.Contains(f.LinkTypes, want):
 		w.unsupported("Link type "+want, fmt.Sprintf("it is %s and can be %s", show(f.LinkType), strings.Join(f.LinkTypes, ", ")))
 	case f.SettingsPath == "":
-		w.unsupported("Link type "+want, fmt.Sprintf("it is %s, and its BMC takes no settings of it. Needs hands: mlxconfig on the host",
-			show(f.LinkType)))
+		w.unsupported("Link type "+want, fmt.Sprintf("it is %s, and its BMC takes no settings of it. %s", show(f.LinkType), hands))
 	default:
 		w.wish("NetDevFuncType", f.LinkType, want, false)
 	}
@@ -163,34 +181,36 @@ func (w *functionBuild) link(want string) {
 // virtual wants SR-IOV on or off: of the function, or by the vendor's attribute.
 func (w *functionBuild) virtual(want *bool) {
 	f := w.f
-	if want == nil || f.SRIOV != nil && *f.SRIOV == *want {
+	if want == nil {
 		return
 	}
-	word := map[bool]string{true: "SRIOV", false: "NONE"}[*want]
-	switch now, has := w.value("VirtualizationMode"); { // Dell, recorded: NONE, SRIOV
-	case has && now == word:
+	what := "SR-IOV " + onOff(*want)
+	switch _, has := w.value(nicVirtual); {
+	case has && *want: // partitioned adapters do both
+		w.oneOf(nicVirtual, what, "SRIOV", "NPARSRIOV")
 	case has:
-		w.wish("VirtualizationMode", now, word, true)
+		w.oneOf(nicVirtual, what, "NONE", "NPAR")
+	case f.SRIOV != nil && *f.SRIOV == *want:
 	case f.SRIOV != nil && f.SettingsPath != "":
 		w.wish("VirtualFunctionsEnabled", *f.SRIOV, *want, false)
 	default:
-		w.unsupported("SR-IOV "+onOff(*want), "its BMC takes no such setting of a port. The intent sr_iov sets it for the whole host")
+		w.unsupported(what, "its BMC takes no such setting of a port. The intent sr_iov sets it for the whole host")
 	}
 }
 
 // boot wants what a port boots by.
 func (w *functionBuild) boot(want string) {
 	f := w.f
-	if want == "" || f.Boot == want {
+	if want == "" {
 		return
 	}
 	word := map[string]string{"Disabled": "NONE", "PXE": "PXE"}[want]
-	switch now, has := w.value("LegacyBootProto"); { // Dell, recorded: NONE, PXE
+	switch _, has := w.value(nicBootProto); {
 	case has && word == "":
-		w.unsupported("Boot by "+want, "its attribute LegacyBootProto knows PXE and NONE; HTTP boot is BIOS attribute HttpDev1EnDis")
-	case has && now == word:
+		w.unsupported("Boot by "+want, "its attribute "+nicBootProto+" knows PXE and NONE; HTTP boot is BIOS attribute HttpDev1EnDis")
 	case has:
-		w.wish("LegacyBootProto", now, word, true)
+		w.oneOf(nicBootProto, "Boot by "+want, word)
+	case f.Boot == want:
 	case len(f.Boots) > 0 && !slices.Contains(f.Boots, want):
 		w.unsupported("Boot by "+want, fmt.Sprintf("it can be %s", strings.Join(f.Boots, ", ")))
 	case f.SettingsPath != "" && (f.Boot != "" || len(f.Boots) > 0):
@@ -198,43 +218,6 @@ func (w *functionBuild) boot(want string) {
 	default:
 		w.unsupported("Boot by "+want, "its BMC takes no such setting of a port. BIOS attributes set it for the whole host")
 	}
-}
-
-// vendor wants attributes under the vendor's names.
-func (w *functionBuild) vendor(want map[string]string) {
-	for _, name := range sortedKeys(want) {
-		if w.f.Attributes == nil {
-			w.unsupported("Attribute "+name, "its BMC keeps no attributes of ports")
-			return
-		}
-		now, has := w.f.Attributes.Values[name]
-		if !has {
-			known := sortedKeys(w.f.Attributes.Values)
-			w.failed = true
-			w.block("nic.attribute", "Unknown port attribute", fmt.Sprintf("%s of adapter %s has no attribute %q (%s).%s", w.f.ID,
-				w.f.Adapter, name, plural(len(known), "attribute"), didYouMean(name, known)), w.origin)
-			continue
-		}
-		to, ok := likeValue(now, want[name])
-		if !ok {
-			w.failed = true
-			w.block("nic.attribute", "Port attribute of another type", fmt.Sprintf("%s is %s now; %q is of another type.", name, show(now),
-				want[name]), w.origin)
-			continue
-		}
-		if fmt.Sprint(now) != fmt.Sprint(to) {
-			w.wish(name, now, to, true)
-		}
-	}
-}
-
-// value reads a vendor's attribute.
-func (w *functionBuild) value(name string) (any, bool) {
-	if w.f.Attributes == nil || w.f.Attributes.SettingsPath == "" {
-		return nil, false
-	}
-	v, ok := w.f.Attributes.Values[name]
-	return v, ok && v != nil
 }
 
 func (w *functionBuild) wish(name string, from, to any, attribute bool) {
@@ -256,15 +239,19 @@ func (w *functionBuild) step(attribute bool, resource, settings string, applies 
 	if attribute {
 		key, method = key+":attributes", "attributes"
 	}
-	if w.changed(key) != nil {
+	if w.changed(key) != nil { // also of its DPU mode, where that is a port attribute
 		key += ":" + w.f.Adapter // ids of functions are unique within an adapter only
 	}
 	apply := ""
 	if slices.Contains(applies, "OnReset") {
 		apply = "OnReset"
 	}
+	class := step.HostReset
+	if w.class != step.NoClass {
+		class = w.class
+	}
 	w.add(&change{key: key, step: step.Step{
-		Kind: step.NIC, Activation: step.HostReset, Expect: expect, Want: want, EstimatedS: settingsS, Origin: w.origin,
+		Kind: step.NIC, Activation: class, Expect: expect, Want: want, EstimatedS: settingsS, Origin: w.origin,
 		Why:  fmt.Sprintf("settings of %s differ (adapter %s)", w.f.ID, strings.TrimSpace(w.f.Adapter+" "+w.f.Model)),
 		Args: step.Args{Resource: resource, Path: settings, ApplyTime: apply, Method: method, Component: w.f.ID},
 	}})
@@ -284,20 +271,6 @@ func emptyNil(s string) any {
 	return s
 }
 
-// likeValue reads a text as the type that an attribute has now.
-func likeValue(now any, text string) (any, bool) {
-	switch now.(type) {
-	case bool:
-		b, err := strconv.ParseBool(text)
-		return b, err == nil
-	case int64:
-		i, err := strconv.ParseInt(text, 10, 64)
-		return i, err == nil
-	default:
-		return text, true
-	}
-}
-
 // planDPU compares the mode of the node's BlueFields. A flip takes a cold cycle: a restart of the host, and even a power cycle
 // that leaves standby power on, do not reach it (R65).
 func (n *nodeBuild) planDPU() {
@@ -306,6 +279,9 @@ func (n *nodeBuild) planDPU() {
 		return
 	}
 	origin := originOr(spec.Origin, n.node.Origin)
+	if len(n.sys.DPUs) == 0 && (len(n.dpuByBIOS) > 0 || n.dpuByPorts(spec.Mode, origin)) {
+		return
+	}
 	if len(n.sys.DPUs) == 0 {
 		if gaps := n.gapsNamed("nvidia", "systems"); len(gaps) > 0 {
 			n.unreadable("dpu.read", "DPU not readable", "The mode of the DPU was not seen."+because(gaps), origin)

@@ -33,10 +33,22 @@ func (n *nodeBuild) planSecureBoot() {
 		return
 	}
 	b := secureBuild{nodeBuild: n, sb: *n.sys.SecureBoot, origin: origin, mode: n.sys.SecureBoot.Mode}
+	b.setupFirst(*spec)
 	b.keys(*spec)
-	for _, c := range spec.Certificates {
-		b.certificate(c)
+	for _, d := range spec.Databases {
+		b.database(d)
 	}
+	for _, c := range spec.Certificates {
+		if c.Absent {
+			b.withdraw(c)
+		} else {
+			b.certificate(c)
+		}
+	}
+	for _, d := range spec.Databases {
+		b.exclusive(d, spec.Certificates)
+	}
+	b.wantMode(*spec)
 	if spec.Enable != nil {
 		b.enable(*spec.Enable)
 	}
@@ -49,6 +61,7 @@ type secureBuild struct {
 	origin diag.Origin
 	mode   string   // as it will be when the steps so far are real
 	before []string // keys of the steps so far
+	reset  []string // ids of databases that a step so far brings back to what the firmware has, or empties
 }
 
 // step adds one step, behind those so far.
@@ -73,18 +86,20 @@ func (b *secureBuild) keys(spec rack.SecureBootSpec) {
 	if (b.sb.Mode == rack.SetupMode) == (want == rack.SetupMode) {
 		return
 	}
-	if b.sb.ResetKeys == "" || len(b.sb.ResetTypes) > 0 && !slices.Contains(b.sb.ResetTypes, kind) {
-		b.block("secure_boot.keys", "Secure Boot keys cannot be reset on this BMC", fmt.Sprintf(
-			"%s is wanted; this BMC offers %s. Needs hands: the setup screen.", kind, orNothing(b.sb.ResetTypes)), b.origin)
-		return
-	}
 	why := "no platform key is enrolled: the vendor's keys are brought back"
 	if spec.Keys == "none" {
 		why = fmt.Sprintf("all keys are taken away, agreed by %s: %s", spec.Owner, spec.Reason)
 	}
+	if b.sb.ResetKeys == "" || len(b.sb.ResetTypes) > 0 && !slices.Contains(b.sb.ResetTypes, kind) {
+		b.keysByDatabase(kind, want, why)
+		return
+	}
 	b.step("secure_boot:keys", step.Step{Expect: step.Facts{"mode": b.sb.Mode}, Want: step.Facts{"mode": want}, Origin: b.origin, Why: why,
 		Args: step.Args{Path: b.sb.ResetKeys, Method: kind}})
 	b.mode = want
+	for _, d := range b.sb.Databases {
+		b.reset = append(b.reset, d.ID)
+	}
 }
 
 func orNothing(list []string) string {
@@ -109,7 +124,13 @@ func (b *secureBuild) certificate(c rack.CertificateSpec) {
 		return
 	}
 	db := b.sb.Databases[i]
-	if slices.Contains(db.Fingerprints, string(c.Fingerprint)) {
+	if slices.Contains(db.Fingerprints, string(c.Fingerprint)) && (!b.isReset(db.ID) || b.comesBack(db, string(c.Fingerprint))) {
+		return
+	}
+	if c.File == "" {
+		b.hands("secure_boot.file", "Certificate is missing, and no file is named", fmt.Sprintf(
+			"Database %s does not hold certificate %q (%s). Name its file, or enrol it in the setup screen. Needs hands.", db.ID, c.Name,
+			c.Fingerprint), origin)
 		return
 	}
 	if db.Unread > 0 {
@@ -131,9 +152,9 @@ func (b *secureBuild) enable(want bool) {
 	if b.sb.Enabled == want && (running == want || b.sb.CurrentBoot == "") {
 		return
 	}
-	if want && b.mode == rack.SetupMode {
+	if want && (b.mode == rack.SetupMode || b.mode == rack.AuditMode) {
 		b.block("secure_boot.setup", "Secure Boot without a platform key", "The firmware is in setup mode: no platform key is enrolled, "+
-			"so Secure Boot cannot be on. Ask for keys = \"default\", or enrol a certificate in PK.", b.origin)
+			"so Secure Boot cannot be on. "+b.waysOut(), b.origin)
 		return
 	}
 	b.step(string(step.SecureBoot), step.Step{Expect: step.Facts{"enabled": running}, Want: step.Facts{"enabled": want}, Origin: b.origin,

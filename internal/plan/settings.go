@@ -129,6 +129,11 @@ func (m *managerBuild) word(word string, v rack.SettingValue) {
 		}
 		return
 	}
+	if s.Fixed {
+		m.block("manager.read_only", "Setting not writable on this BMC", fmt.Sprintf("%s is %s on this BMC and %s is wanted; its attribute "+
+			"registry says that it is read-only.", word, show(s.Value), show(v.Value)), origin)
+		return
+	}
 	if problem := settingProblem(word, s, v.Value); problem != "" {
 		m.block("manager.value", "Setting not possible on this BMC", problem, origin)
 		return
@@ -212,11 +217,14 @@ func (m *managerBuild) attributes() {
 		}
 		value, problem := r.typed(name, v.Value)
 		if problem != "" {
-			m.block("manager.value", "Attribute value not allowed", sentence(problem), origin)
+			p := biosBuild{r: r}
+			m.block("manager.value", "Attribute value not allowed", sentence(problem)+p.help(name), origin)
 			continue
 		}
 		if a := r.byName[name]; a != nil && (a.ReadOnly || a.Immutable) {
-			m.block("manager.read_only", "Attribute not writable", name+" is read-only.", origin)
+			p := biosBuild{r: r}
+			m.block("manager.read_only", "Attribute not writable", fmt.Sprintf("%s is read-only; it is %s and %s is wanted.%s", name,
+				show(current), show(value), p.help(name)), origin)
 			continue
 		}
 		key := attributePrefix + name

@@ -143,6 +143,7 @@ type Node struct {
 	NICs          []NICSpec       `json:"nics,omitempty"`
 	DPU           *DPUSpec        `json:"dpu,omitempty"`
 	SecureBoot    *SecureBootSpec `json:"secure_boot,omitempty"`
+	TPM           *TPMSpec        `json:"tpm,omitempty"`
 	Firmware      *FirmwareRef    `json:"firmware,omitempty"`    // set by the firmware block that targets this node
 	OnDestroy     string          `json:"on_destroy"`            // keep (default), reset_bios, erase
 	Erase         *EraseSpec      `json:"erase,omitempty"`       // how; whether is said by on_destroy

@@ -14,7 +14,7 @@ const (
 // Facets lists what planning this node needs beyond a survey.
 func (n Node) Facets() []Facet {
 	var out []Facet
-	if n.BIOS != nil {
+	if n.BIOS != nil || n.TPM != nil || n.DPU != nil || n.SecureBoot != nil && n.SecureBoot.Mode != "" {
 		out = append(out, FacetRegistry)
 	}
 	if len(n.NICs) > 0 || n.DPU != nil {
@@ -22,6 +22,9 @@ func (n Node) Facets() []Facet {
 	}
 	if n.SecureBoot != nil {
 		out = append(out, FacetSecureBoot)
+	}
+	if n.TPM != nil {
+		out = append(out, FacetTPM)
 	}
 	if len(n.Volumes) > 0 {
 		out = append(out, FacetDrives)

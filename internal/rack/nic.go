@@ -3,6 +3,12 @@ package rack
 // FacetNetwork asks a survey for the settings of the host's network device functions, and for the mode of DPUs.
 const FacetNetwork Facet = "network_functions"
 
+// What a port is (Redfish NetDevFuncType).
+const (
+	LinkEthernet   = "Ethernet"
+	LinkInfiniBand = "InfiniBand"
+)
+
 // NetworkFunction is what the host sees of one port of an adapter (Redfish NetworkDeviceFunction), and how it is set.
 type NetworkFunction struct {
 	ID           string   `json:"id"`
@@ -29,6 +35,9 @@ type NICAttributes struct {
 	SettingsPath string     `json:"settings_path,omitempty"`
 	ApplyTimes   []string   `json:"apply_times,omitempty"`
 	Values       Attributes `json:"values"`
+	Pending      Attributes `json:"pending,omitempty"` // what waits for a reset and differs
+	// RegistryDoc is the registry of this one function: each port of a Dell has its own.
+	RegistryDoc *BIOSRegistryInfo `json:"registry_doc,omitempty"`
 }
 
 // DPUMode is how a BlueField works: as a computer of its own (DpuMode) or as a plain adapter (NicMode).

@@ -53,6 +53,7 @@ type Setting struct {
 	Min     *int64       `json:"min,omitempty"`
 	Max     *int64       `json:"max,omitempty"`
 	Pending bool         `json:"pending,omitempty"` // shown, and not real before the controller restarts
+	Fixed   bool         `json:"fixed,omitempty"`   // shown, and not to be written
 }
 
 // SettingPlace is where a setting is read and written.

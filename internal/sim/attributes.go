@@ -20,6 +20,7 @@ func idracRegistry() *registry {
 		MmioAbove4Gb; E; Enabled|Disabled; Enabled
 		LlcPrefetch; E; Enabled|Disabled; Enabled
 		SecureBoot; E; Enabled|Disabled; Disabled
+		SecureBootMode; E; UserMode|DeployedMode; DeployedMode
 		SysProfile; E; PerfPerWattOptimizedDapc|PerfPerWattOptimizedOs|PerfOptimized|Custom; PerfPerWattOptimizedDapc
 		WorkloadProfile; E; NotConfigured|HpcProfile|LowLatencyOptimizedProfile|VtOptimizedProfile; NotConfigured
 		ProcPwrPerf; E; SysDbpm|OsDbpm|MaxPerf; SysDbpm
@@ -86,6 +87,8 @@ func iloRegistry() *registry {
 		PowerOnDelay; E; NoDelay|Random|Delay15Sec|Delay30Sec; NoDelay
 		ServerAssetTag; S; 32;
 		TpmVisibility; E; Hidden|Visible; Visible
+		TPM2EndorsementDisable; E; Enabled|Disabled; Enabled
+		TPM2StorageDisable; E; Enabled|Disabled; Enabled
 		~Tpm2Operation; E; NoAction|Clear; NoAction
 		MicrosoftSecuredCoreSupport; E; Enabled|Disabled; Disabled
 	`, `
@@ -171,6 +174,7 @@ func xccRegistry() *registry {
 		SystemRecovery_POSTWatchdogTimer; E; Disabled|Enabled; Disabled
 		SystemRecovery_POSTWatchdogTimerValue; I; 5..20; 5
 		~TrustedComputingGroup_DeviceOperation; E; None|Clear; None
+		+MellanoxNetworkAdapter_020000000001__Slot1_InternalCPUOffloadEngine; E; Enabled|Disabled; Enabled
 		Memory_SocketInterleave; E; Non_NUMA|NUMA; NUMA
 		Memory_MirrorMode; E; Disabled|Full|Partial; Disabled
 	`, `

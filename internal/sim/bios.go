@@ -17,6 +17,7 @@ type setup struct {
 	job       *job           // Dell: what waits is a job
 	defaults  bool           // Dell: the next boot puts the defaults in before the job; nothing shows it
 	applied   time.Time
+	modeAsked bool // what this boot applies names the mode of Secure Boot
 	messages  []obj
 }
 
@@ -27,8 +28,20 @@ func newSetup(d *dialect, b *BMC) setup {
 			s.cur[name] = v
 		}
 	}
+	for _, a := range d.registry.attrs {
+		if a.card && !b.bluefield() {
+			delete(s.cur, a.name)
+		}
+	}
 	d.registry.settle(s.cur)
 	return s
+}
+
+// bluefield tells whether a BlueField is among the adapters.
+func (b *BMC) bluefield() bool {
+	return slices.ContainsFunc(b.hw.NICs, func(n rack.PartFacts) bool {
+		return strings.Contains(strings.ToLower(n.Name+n.Model), "bluefield")
+	})
 }
 
 // wanted is what the host would run after a reset.
@@ -59,6 +72,7 @@ func (b *BMC) applySetup() {
 		s.job.stuck = true
 		return
 	}
+	_, s.modeAsked = s.pend["SecureBootMode"]
 	s.cur = s.wanted()
 	b.dia.registry.settle(s.cur)
 	for _, a := range b.dia.registry.attrs {
@@ -139,10 +153,16 @@ func (b *BMC) shown(values map[string]any) obj {
 
 // hiddenNow gives the flags of the attributes as things are, where this board leaves hidden ones out.
 func (b *BMC) hiddenNow() map[string]map[string]bool {
-	if !b.faults.on("hides-attributes") {
-		return nil
+	out := map[string]map[string]bool{}
+	if b.faults.on("hides-attributes") {
+		out = b.dia.registry.settle(maps.Clone(b.bios.cur))
 	}
-	return b.dia.registry.settle(maps.Clone(b.bios.cur))
+	for _, a := range b.dia.registry.attrs {
+		if a.card && !b.bluefield() {
+			out[a.name] = map[string]bool{"Hidden": true}
+		}
+	}
+	return out
 }
 
 func (b *BMC) biosResource() obj {

@@ -41,6 +41,7 @@ type netFunction struct {
 	adapter, port int
 	cur, pend     map[string]any // properties, or the vendor's attributes
 	job           *job
+	reg           *registry // of the vendor's attributes
 }
 
 // newFunctions makes one function for each port.
@@ -54,8 +55,9 @@ func newFunctions(b *BMC) []*netFunction {
 		for p := range max(n.Ports, 1) {
 			f := &netFunction{adapter: i, port: p, cur: map[string]any{}, pend: map[string]any{}}
 			if st.attributes {
-				f.cur = map[string]any{"VirtualizationMode": "NONE", "LegacyBootProto": "NONE", "NumberVFAdvertised": int64(0),
-					"BootRetryCnt": "NoRetry", "LinkStatus": "Connected"}
+				f.reg = portRegistry(b.functionID(f), n)
+				f.cur = f.reg.defaults()
+				f.cur["MacAddr"], f.cur["NumberVFAdvertised"] = b.mac(10+i+100*p), int64(0) // below its own bound, as recorded
 			}
 			if st.typed {
 				f.cur["NetDevFuncType"] = "Ethernet"
@@ -78,6 +80,9 @@ func newFunctions(b *BMC) []*netFunction {
 func (b *BMC) functionID(f *netFunction) string {
 	switch b.dia.name {
 	case dialectIDRAC:
+		if f.cur["NetworkLinkType"] == "IB" { // a port that changes what it is changes its name
+			return fmt.Sprintf("%s-%d", strings.Replace(b.adapterID(f.adapter), "NIC.", "InfiniBand.", 1), f.port+1)
+		}
 		return fmt.Sprintf("%s-%d-1", b.adapterID(f.adapter), f.port+1)
 	case dialectILO:
 		return fmt.Sprint(f.port)
@@ -102,10 +107,14 @@ func (b *BMC) portURI(i, p int) string {
 
 func functionRoutes(b *BMC, m map[string]*route) {
 	st := functionStyleOf(b.dia)
-	byAdapter := map[int][]string{}
+	byAdapter := map[int][]*netFunction{}
 	for _, f := range b.functions {
+		byAdapter[f.adapter] = append(byAdapter[f.adapter], f)
+		if st.attributes {
+			b.dellFunction(m, st, f)
+			continue
+		}
 		uri := b.functionURI(f)
-		byAdapter[f.adapter] = append(byAdapter[f.adapter], uri)
 		add(b, m, uri, &route{get: func(*call) obj { return b.functionResource(st, f) }})
 		if st.settings != "" {
 			add(b, m, uri+"/"+st.settings, &route{patch: b.functionPatch(st, f), get: func(*call) obj {
@@ -114,12 +123,13 @@ func functionRoutes(b *BMC, m map[string]*route) {
 				return o
 			}})
 		}
-		if st.attributes {
-			b.attributeRoutes(m, st, f)
-		}
 	}
-	for i, ids := range byAdapter {
+	for i, list := range byAdapter {
 		add(b, m, b.adapterURI(i)+"/NetworkDeviceFunctions", &route{get: func(*call) obj {
+			var ids []string
+			for _, f := range list {
+				ids = append(ids, b.functionURI(f))
+			}
 			return collection("NetworkDeviceFunctionCollection.NetworkDeviceFunctionCollection", "Network Device Function Collection", ids)
 		}})
 	}
@@ -159,29 +169,6 @@ func (b *BMC) functionResource(st functionStyle, f *netFunction) obj {
 	return o
 }
 
-func (b *BMC) attributesURI(f *netFunction) string {
-	return b.functionURI(f) + "/Oem/Dell/DellNetworkAttributes/" + b.functionID(f)
-}
-
-// attributeRoutes are Dell's own settings of a function; what is staged is a job.
-func (b *BMC) attributeRoutes(m map[string]*route, st functionStyle, f *netFunction) {
-	uri := b.attributesURI(f)
-	head := func(values map[string]any) obj {
-		return obj{"@odata.type": "#DellAttributes.v1_0_0.DellAttributes", "Id": b.functionID(f), "Name": "DellNetworkAttributes",
-			"AttributeRegistry": "NetworkAttributeRegistry_" + b.functionID(f), "Attributes": obj(maps.Clone(values))}
-	}
-	add(b, m, uri, &route{get: func(*call) obj {
-		o := head(f.cur)
-		o["@Redfish.Settings"] = obj{"@odata.type": "#Settings." + settingsVersion(b.dia) + ".Settings", "SettingsObject": ref(uri + "/Settings"),
-			"SupportedApplyTimes": texts2list([]string{"Immediate", "AtMaintenanceWindowStart", "OnReset", "InMaintenanceWindowOnReset"})}
-		return o
-	}})
-	add(b, m, uri+"/Settings", &route{patch: b.functionPatch(st, f), get: func(*call) obj { return head(f.pend) }})
-}
-
-// functionValues are the words that a setting takes.
-var functionValues = map[string][]string{"VirtualizationMode": {"NONE", "SRIOV"}, "LegacyBootProto": {"NONE", "PXE"}, "BootRetryCnt": {"NoRetry", "1Retry"}}
-
 // functionPatch stages settings of a function: all of them, or none.
 func (b *BMC) functionPatch(st functionStyle, f *netFunction) func(*call) *answer {
 	return func(c *call) *answer {
@@ -200,9 +187,18 @@ func (b *BMC) functionPatch(st functionStyle, f *netFunction) func(*call) *answe
 			if strings.HasPrefix(name, "@") {
 				continue
 			}
+			if f.reg != nil {
+				next := maps.Clone(want)
+				next[name] = rack.Normal(body[name])
+				if bad := f.reg.judge(name, body[name], next); bad != nil {
+					return b.fail(http.StatusBadRequest, b.msg(bad[0], bad[1:]...))
+				}
+				want[name] = next[name]
+				continue
+			}
 			have, known := f.cur[name]
 			v := rack.Normal(body[name])
-			words := functionValues[name]
+			var words []string
 			switch {
 			case name == "NetDevFuncType":
 				words = st.types
@@ -213,8 +209,6 @@ func (b *BMC) functionPatch(st functionStyle, f *netFunction) func(*call) *answe
 			switch {
 			case !known:
 				return b.fail(http.StatusBadRequest, b.msg("PropertyUnknown", name))
-			case name == "LinkStatus":
-				return b.fail(http.StatusBadRequest, b.msg("PropertyNotWritable", name))
 			case fmt.Sprintf("%T", v) != fmt.Sprintf("%T", have):
 				return b.fail(http.StatusBadRequest, b.msg("PropertyValueTypeError", show(v), name))
 			case isText && words != nil && !slices.Contains(words, text):

@@ -34,6 +34,7 @@ type Ledger struct {
 	KeysReset            int            `json:"keys_reset,omitempty"`            // Secure Boot keys, by ResetKeys
 	CertificatesEnrolled int            `json:"certificates_enrolled,omitempty"` // into databases of Secure Boot
 	IPMI                 int            `json:"ipmi,omitempty"`                  // commands taken by IPMI
+	CertificatesRemoved  int            `json:"certificates_removed,omitempty"`
 	Violations           []string       `json:"violations,omitempty"`
 	FaultsFired          map[string]int `json:"faults_fired,omitempty"`
 }
@@ -209,7 +210,7 @@ func (b *BMC) Poke(p Poke) error {
 	switch p.SecureMode {
 	case "":
 	case setupMode:
-		b.secure.keys = map[string][]string{}
+		b.secure.keys, b.secure.revoked = map[string][]string{}, 0
 		b.secure.judge()
 	case userMode:
 		b.secure.vendorKeys()

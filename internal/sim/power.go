@@ -90,6 +90,7 @@ func (b *BMC) post(class step.Activation) {
 		b.applySetup()
 		b.boot.apply(b)
 		b.secure.apply()
+		b.modeByAttribute()
 		b.applyFunctions()
 		h.stage = stageHardware
 		b.changed()

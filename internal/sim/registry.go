@@ -31,6 +31,7 @@ type attribute struct {
 	readOnly   bool
 	noReset    bool // ResetRequired is false
 	once       bool // it falls back to its default after one start
+	card       bool // of a BlueField in this host: not there without one
 }
 
 // rule is one Map dependency.
@@ -55,7 +56,7 @@ type term struct {
 //	NAME ; B ; ; default          NAME ; S ; max ; default         NAME ; P ; max ;
 //
 // a name with "!" in front is read-only, with "-" in front does not need a reset, one with "~" in front falls
-// back after one start. A rule is
+// back after one start, one with "+" in front is there only with a BlueField. A rule is
 //
 //	TARGET ; Property ; value ; A == x [| or &] B != y
 func newRegistry(r registry, attrs, rules, join string) *registry {
@@ -104,7 +105,7 @@ func fields(text string) [][]string {
 }
 
 func newAttribute(f []string) *attribute {
-	a := &attribute{name: strings.TrimLeft(f[0], "!-~"), once: strings.HasPrefix(f[0], "~"), readOnly: strings.HasPrefix(f[0], "!"), noReset: strings.HasPrefix(f[0], "-")}
+	a := &attribute{name: strings.TrimLeft(f[0], "!-~+"), card: strings.HasPrefix(f[0], "+"), once: strings.HasPrefix(f[0], "~"), readOnly: strings.HasPrefix(f[0], "!"), noReset: strings.HasPrefix(f[0], "-")}
 	switch f[1] {
 	case "E":
 		a.kind, a.def = "Enumeration", f[3]

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -39,15 +40,15 @@ func secureStyleOf(d *dialect) secureStyle {
 	case dialectIDRAC:
 		return secureStyle{mode: "DeployedMode", databases: four, resets: append(slices.Clone(usual), "ResetPK", "ResetKEK", "ResetDB", "ResetDBX"), atOnce: true}
 	case dialectILO:
-		return secureStyle{mode: userMode, databases: append(slices.Clone(four), "PKDefault", "dbDefault"), resets: usual, silent: true}
+		return secureStyle{mode: userMode, databases: append(slices.Clone(four), "PKDefault", "KEKDefault", "dbDefault", "dbxDefault"), resets: usual, silent: true}
 	case dialectSupermicro:
 		return secureStyle{mode: setupMode, databases: []string{}, resets: usual, info: true}
 	case dialectXCC:
 		return secureStyle{mode: userMode, resets: usual, info: true}
 	case dialectAMI:
-		return secureStyle{mode: userMode, databases: append(slices.Clone(four), "PKDefault", "dbDefault"), resets: usual, info: true}
+		return secureStyle{mode: userMode, databases: append(slices.Clone(four), "PKDefault", "KEKDefault", "dbDefault", "dbxDefault"), resets: usual, info: true}
 	default:
-		return secureStyle{mode: setupMode, databases: append(slices.Clone(four), "PKDefault", "dbDefault"), atOnce: true}
+		return secureStyle{mode: setupMode, databases: append(slices.Clone(four), "PKDefault", "KEKDefault", "dbDefault", "dbxDefault"), atOnce: true}
 	}
 }
 
@@ -58,6 +59,7 @@ type secureBoot struct {
 	enable  bool                // from the next boot on
 	current bool                // how the host was started
 	keys    map[string][]string // database → certificates, PEM
+	revoked int                 // hashes in dbx
 	pend    []func()            // what the next boot makes real
 }
 
@@ -74,8 +76,11 @@ func (s *secureBoot) vendorKeys() {
 	for _, db := range []string{"PK", "KEK", "db"} {
 		s.keys[db] = []string{vendorCertificate()}
 	}
-	s.keys["dbx"] = nil
+	s.keys["dbx"], s.revoked = nil, vendorRevoked
 }
+
+// vendorRevoked is how many hashes a vendor's dbx holds here; recorded ones hold some two dozen.
+const vendorRevoked = 3
 
 // vendorCertificate is what a board's maker enrols: the same on every board and in every run.
 var vendorCertificate = sync.OnceValue(func() string {
@@ -97,6 +102,19 @@ func (s *secureBoot) apply() {
 	s.pend = nil
 	s.enable = s.enable && s.mode != setupMode
 	s.current = s.enable
+}
+
+// modeByAttribute: the setup of a Dell leads from one mode with a platform key to the other; else it shows the mode that is.
+func (b *BMC) modeByAttribute() {
+	want, has := b.bios.cur["SecureBootMode"]
+	if !has || b.secure.mode == setupMode {
+		return
+	}
+	if b.bios.modeAsked {
+		b.secure.mode, b.bios.modeAsked = want.(string), false
+		return
+	}
+	b.bios.cur["SecureBootMode"] = b.secure.mode
 }
 
 // later does something at once or at the next boot, as the dialect does.
@@ -182,14 +200,34 @@ func (b *BMC) resetKeys(c *call) *answer {
 		case "ResetAllKeysToDefault":
 			s.vendorKeys()
 		case "DeleteAllKeys":
-			s.keys = map[string][]string{}
+			s.keys, s.revoked = map[string][]string{}, 0
 		case "DeletePK":
 			s.keys["PK"] = nil
+		default: // ResetPK, ResetKEK, ResetDB, ResetDBX
+			for _, db := range []string{"PK", "KEK", "db", "dbx"} {
+				if strings.EqualFold("Reset"+db, kind) {
+					s.resetDatabase(db, "ResetAllKeysToDefault")
+				}
+			}
 		}
 		s.judge()
 	})
 	b.led.KeysReset++
 	return b.done()
+}
+
+// resetDatabase is what SecureBootDatabase.ResetKeys does to one database.
+func (s *secureBoot) resetDatabase(db, kind string) {
+	s.keys[db] = nil
+	toDefault := kind == "ResetAllKeysToDefault"
+	switch {
+	case db == "dbx" && toDefault:
+		s.revoked = vendorRevoked
+	case db == "dbx":
+		s.revoked = 0
+	case toDefault:
+		s.keys[db] = []string{vendorCertificate()}
+	}
 }
 
 // judge gives the mode that follows from the platform key.
@@ -210,10 +248,33 @@ func (b *BMC) databaseRoutes(m map[string]*route, uri, db string) {
 		}
 		return b.secure.keys[db]
 	}
+	isDefault := strings.HasSuffix(db, "Default")
+	kinds := []string{"ResetAllKeysToDefault", "DeleteAllKeys"} // recorded on all that show databases
+	reset := uri + "/Actions/SecureBootDatabase.ResetKeys"
 	add(b, m, uri, &route{get: func(*call) obj {
-		return obj{"@odata.type": "#SecureBootDatabase.v1_0_1.SecureBootDatabase", "Id": db, "Name": db + " database", "DatabaseId": db,
-			"Certificates": ref(certs)}
+		o := obj{"@odata.type": "#SecureBootDatabase.v1_0_1.SecureBootDatabase", "Id": db, "Name": db + " database", "DatabaseId": db,
+			"Certificates": ref(certs), "Signatures": ref(uri + "/Signatures")}
+		if !isDefault {
+			o["Actions"] = obj{"#SecureBootDatabase.ResetKeys": obj{"target": reset, "ResetKeysType@Redfish.AllowableValues": texts2list(kinds)}}
+		}
+		return o
 	}})
+	b.signatureRoutes(m, uri+"/Signatures", db)
+	if !isDefault {
+		add(b, m, reset, &route{post: func(c *call) *answer {
+			kind, _ := c.body["ResetKeysType"].(string)
+			if !slices.Contains(kinds, kind) {
+				return b.fail(http.StatusBadRequest, b.msg("ActionParameterValueConflict", "ResetKeysType", kind))
+			}
+			b.changed()
+			b.secure.later(func() {
+				b.secure.resetDatabase(db, kind)
+				b.secure.judge()
+			})
+			b.led.KeysReset++
+			return b.done()
+		}})
+	}
 	add(b, m, certs, &route{post: func(c *call) *answer { return b.enrol(c, db) }, get: func(*call) obj {
 		var ids []string
 		for i := range list() {
@@ -221,7 +282,7 @@ func (b *BMC) databaseRoutes(m map[string]*route, uri, db string) {
 		}
 		return collection("CertificateCollection.CertificateCollection", "Certificate Collection", ids)
 	}})
-	add(b, m, certs+"/*", &route{get: func(c *call) obj {
+	add(b, m, certs+"/*", &route{del: func(c *call) *answer { return b.withdraw(c, db) }, get: func(c *call) obj {
 		for i, text := range list() {
 			if fmt.Sprint(i+1) == c.vars[0] {
 				return obj{"@odata.type": "#Certificate.v1_5_0.Certificate", "Id": c.vars[0], "Name": "Certificate", "CertificateType": "PEM",
@@ -229,6 +290,29 @@ func (b *BMC) databaseRoutes(m map[string]*route, uri, db string) {
 			}
 		}
 		return nil
+	}})
+}
+
+// signatureRoutes show the hashes of a database.
+func (b *BMC) signatureRoutes(m map[string]*route, uri, db string) {
+	count := func() int {
+		return map[string]int{"dbx": b.secure.revoked, "dbxDefault": vendorRevoked}[db]
+	}
+	add(b, m, uri, &route{get: func(*call) obj {
+		var ids []string
+		for i := range count() {
+			ids = append(ids, fmt.Sprintf("%s/%d", uri, i+1))
+		}
+		return collection("SignatureCollection.SignatureCollection", "Signature Collection", ids)
+	}})
+	add(b, m, uri+"/*", &route{get: func(c *call) obj {
+		n, _ := strconv.Atoi(c.vars[0])
+		if n < 1 || n > count() {
+			return nil
+		}
+		sum := sha256.Sum256([]byte{byte(n)})
+		return obj{"@odata.type": "#Signature.v1_0_2.Signature", "Id": c.vars[0], "Name": db + " Signature", "SignatureTypeRegistry": "UEFI",
+			"SignatureType": "EFI_CERT_SHA256_GUID", "SignatureString": strings.ToUpper(hex.EncodeToString(sum[:]))}
 	}})
 }
 
@@ -249,6 +333,26 @@ func (b *BMC) enrol(c *call, db string) *answer {
 		s.judge()
 	})
 	b.led.CertificatesEnrolled++
+	return b.done()
+}
+
+// withdraw takes a certificate out of a database.
+func (b *BMC) withdraw(c *call, db string) *answer {
+	s := &b.secure
+	n, _ := strconv.Atoi(c.vars[0])
+	switch {
+	case strings.HasSuffix(db, "Default"):
+		return b.fail(http.StatusMethodNotAllowed, b.msg("OperationNotAllowed"))
+	case n < 1 || n > len(s.keys[db]):
+		return b.fail(http.StatusNotFound, b.msg("ResourceMissingAtURI", c.path))
+	}
+	text := s.keys[db][n-1]
+	b.changed()
+	s.later(func() {
+		s.keys[db] = slices.DeleteFunc(slices.Clone(s.keys[db]), func(t string) bool { return t == text })
+		s.judge()
+	})
+	b.led.CertificatesRemoved++
 	return b.done()
 }
 

@@ -409,6 +409,7 @@ func registryRoutes(b *BMC, m map[string]*route) {
 	file("Update", d.updateRegistry+".0", "")
 	file("TaskEvent", "TaskEvent.1.0.0", "")
 	file(d.registryMember, d.registry.id, d.registryURI)
+	b.dellRegistries(m, file)
 	if v := vendorMessages[d.name]; v.uri != "" {
 		file(v.member, v.registry+".0", v.uri)
 		add(b, m, v.uri, &route{fixed: true, get: func(*call) obj { return v.resource(d) }})

@@ -86,6 +86,7 @@ func (b *BMC) vendorSettings(m map[string]*route) obj {
 			b.settable(m, base+id, obj{"@odata.type": "#DellAttributes.v1_0_0.DellAttributes", "Id": id, "Name": "OEMAttributeRegistry",
 				"AttributeRegistry": "ManagerAttributeRegistry.v1_0_0", "Attributes": values}, "Attributes")
 		}
+		b.judged(m[base+"iDRAC.Embedded.1"], managerRegistry())
 		return obj{"Links": obj{"Oem": obj{"Dell": obj{"DellAttributes": refs([]string{base + "iDRAC.Embedded.1", base + "System.Embedded.1"}),
 			"DellAttributes@odata.count": 2}}}}
 	case dialectILO:

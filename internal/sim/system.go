@@ -136,8 +136,12 @@ func (b *BMC) systemResource() obj {
 		}
 		o["@Redfish.Settings"] = link
 	}
-	if d.name == dialectILO || d.name == dialectXCC || d.name == dialectAMI { // recorded on these
-		o["TrustedModules"] = []any{obj{"InterfaceType": "TPM2_0", "FirmwareVersion": "7.2.3.1", "Status": enabled()}}
+	if d.name == dialectIDRAC || d.name == dialectILO || d.name == dialectXCC || d.name == dialectAMI { // recorded on these
+		status := enabled()
+		if b.bios.cur["TpmSecurity"] == "Off" || b.bios.cur["TpmVisibility"] == "Hidden" || b.bios.cur["TpmSupport"] == "Disable" {
+			status = obj{"State": "Disabled"}
+		}
+		o["TrustedModules"] = []any{obj{"InterfaceType": "TPM2_0", "FirmwareVersion": "7.2.3.1", "Status": status}}
 	}
 	if b.hasLogs(d.sys()) {
 		o["LogServices"] = ref(d.sys() + "/LogServices")

@@ -126,7 +126,8 @@ func (s Step) OverLeak() bool {
 //	bios_reset  ATTRIBUTE: default, one entry for each that is not at it and that nobody names
 //	boot_order  order: [BootOptionReference …]; mode: "UEFI" | "Legacy" when that changes too; or http_uri alone
 //	boot_once   target: "Cd" …; mode: "UEFI"
-//	secure_boot enabled: true | false; or mode: "UserMode" | "SetupMode", by keys; or certificate: fingerprint, in Args.Component
+//	secure_boot enabled: true | false; or mode: "UserMode" | "SetupMode", by keys; or certificate: fingerprint, "" for none, in Args.Component;
+//	            or certificates: [fingerprint …], gone: [fingerprint …], signatures, of Args.Component as a whole
 //	nic         PROPERTY or ATTRIBUTE: value, one entry each
 //	dpu         mode: "DpuMode" | "NicMode"
 //	volume      name, raid_type, drives: [serial …] sorted, capacity_bytes when bounded; Expect: exists: false.

@@ -2,6 +2,7 @@ package inventory
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"strings"
 
@@ -61,6 +62,9 @@ func (r *reader) function(ctx context.Context, adapter, f *redfish.Resource) rac
 	}
 	if link := o.Link("Links", "Oem", "Dell", "DellNetworkAttributes"); link != "" {
 		n.Attributes = r.nicAttributes(ctx, link)
+		if n.Attributes != nil && n.LinkType == "" {
+			n.LinkType = dellLink(n.ID, n.Attributes.Values)
+		}
 	}
 	return n
 }
@@ -75,8 +79,36 @@ func (r *reader) nicAttributes(ctx context.Context, link string) *rack.NICAttrib
 	if !ok {
 		return nil
 	}
-	return &rack.NICAttributes{Path: res.URI, Values: values, SettingsPath: res.Obj.Link("@Redfish.Settings", "SettingsObject"),
-		ApplyTimes: res.Obj.Strs("@Redfish.Settings", "SupportedApplyTimes")}
+	n := &rack.NICAttributes{Path: res.URI, Values: values, SettingsPath: res.Obj.Link("@Redfish.Settings", "SettingsObject"),
+		ApplyTimes: res.Obj.Strs("@Redfish.Settings", "SupportedApplyTimes"), RegistryDoc: r.readRegistry(ctx, res)}
+	if waits := r.get(ctx, n.SettingsPath); waits != nil {
+		for name, v := range waits.Obj.Obj("Attributes") {
+			if now, has := values[name]; has && v != nil && fmt.Sprint(now) != fmt.Sprint(rack.Normal(v)) {
+				if n.Pending == nil {
+					n.Pending = rack.Attributes{}
+				}
+				n.Pending[name] = rack.Normal(v)
+			}
+		}
+	}
+	r.drop(link, n.SettingsPath)
+	return n
+}
+
+// dellLink tells what a Dell port is: by its attribute, else by its name. A port that changes from Ethernet to InfiniBand changes
+// its name from NIC.… to InfiniBand.… (Dell, Server Configuration Profiles reference guide, "InfiniBand modes").
+func dellLink(id string, values rack.Attributes) string {
+	switch v := fmt.Sprint(values["NetworkLinkType"]); {
+	case v == "IB" || v == rack.LinkInfiniBand:
+		return rack.LinkInfiniBand
+	case v == rack.LinkEthernet:
+		return rack.LinkEthernet
+	case strings.HasPrefix(id, "InfiniBand."):
+		return rack.LinkInfiniBand
+	case strings.HasPrefix(id, "NIC."):
+		return rack.LinkEthernet
+	}
+	return ""
 }
 
 // dpuMode reads how a BlueField works: recorded at Systems/Bluefield/Oem/Nvidia, with its action.

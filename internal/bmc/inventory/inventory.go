@@ -134,6 +134,7 @@ func (r *reader) device(ctx context.Context) rack.Device {
 	r.addEquipment()
 	r.auxAttribute()
 	r.readFunctions(ctx)
+	r.readTPM(ctx)
 	r.readGPUs(ctx)
 	r.readChassisDrives(ctx)
 	r.identify()

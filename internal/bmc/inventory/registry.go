@@ -63,13 +63,31 @@ func pickRegistry(files []*redfish.Resource, want string) *redfish.Resource {
 		}
 		return found
 	}
+	if port, ofPort := registryPort(want); ofPort {
+		// Bios-like resources of ports say NetworkAttributeRegistry_ID, the members are called NetworkAttributesRegistry_ID, and all
+		// of them say that their Registry is NetworkAttributeRegistry (recorded on Dell).
+		return pick(func(n string) bool { p, ok := registryPort(n); return ok && strings.EqualFold(p, port) })
+	}
 	if want != "" {
 		stem := registryStem(want)
 		if f := pick(func(n string) bool { return strings.EqualFold(registryStem(n), stem) }); f != nil {
 			return f
 		}
+		if !strings.Contains(strings.ToLower(want), "bios") {
+			return nil // of something else than the BIOS: another registry says nothing about it
+		}
 	}
 	return pick(func(n string) bool { return strings.HasPrefix(strings.ToLower(n), "biosattributeregistry") })
+}
+
+// registryPort takes the id of a port out of the name of its registry.
+func registryPort(name string) (string, bool) {
+	for _, head := range []string{"networkattributeregistry_", "networkattributesregistry_"} {
+		if len(name) > len(head) && strings.EqualFold(name[:len(head)], head) {
+			return name[len(head):], true
+		}
+	}
+	return "", false
 }
 
 // registryStem cuts the version off a registry name: BiosAttributeRegistry.v1_0_3, BiosAttributeRegistry113.1.1.3.

@@ -12,8 +12,8 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// readSecureBoot reads the state of Secure Boot and which certificates its databases hold. The firmware's defaults
-// (dbDefault …) are not read: they are what a reset brings back.
+// readSecureBoot reads the state of Secure Boot, which certificates its databases hold, and what a reset would bring back
+// (dbDefault …).
 func (r *reader) readSecureBoot(ctx context.Context, s *system) {
 	if !r.wants(rack.FacetSecureBoot) {
 		return
@@ -29,23 +29,49 @@ func (r *reader) readSecureBoot(ctx context.Context, s *system) {
 		sb.ResetKeys = a.target
 		sb.ResetTypes = r.parameter(ctx, a.obj, "ResetKeysType")
 	}
+	defaults := map[string]*rack.KeySet{}
 	for _, db := range r.take(ctx, o.Link("SecureBootDatabases")) {
 		id := first(text(db.Obj, "DatabaseId"), idOf(db))
-		if strings.HasSuffix(strings.ToLower(id), "default") {
+		set, paths := r.keySet(ctx, db.Obj)
+		if name, isDefault := strings.CutSuffix(strings.ToLower(id), "default"); isDefault {
+			defaults[name] = &set
 			continue
 		}
-		d := rack.SecureBootDatabase{ID: id, Certificates: db.Obj.Link("Certificates")}
-		for _, c := range r.take(ctx, d.Certificates) {
-			if f := Fingerprint(c.Obj); f != "" {
-				d.Fingerprints = append(d.Fingerprints, f)
-			} else {
-				d.Unread++
-			}
+		d := rack.SecureBootDatabase{ID: id, Certificates: db.Obj.Link("Certificates"), Hashes: db.Obj.Link("Signatures"), Paths: paths, KeySet: set}
+		if a, ok := findAction(db.Obj, "SecureBootDatabase.ResetKeys"); ok {
+			d.ResetKeys = a.target
+			d.ResetTypes = r.parameter(ctx, a.obj, "ResetKeysType")
 		}
-		slices.Sort(d.Fingerprints)
 		sb.Databases = append(sb.Databases, d)
 	}
+	for i := range sb.Databases {
+		sb.Databases[i].Default = defaults[strings.ToLower(sb.Databases[i].ID)]
+	}
 	s.out.SecureBoot = sb
+}
+
+// keySet reads what one database holds: certificates by their fingerprints, hashes by their number.
+func (r *reader) keySet(ctx context.Context, db redfish.Object) (set rack.KeySet, paths map[string]string) {
+	for _, c := range r.take(ctx, db.Link("Certificates")) {
+		f := Fingerprint(c.Obj)
+		if f == "" {
+			set.Unread++
+			continue
+		}
+		set.Fingerprints = append(set.Fingerprints, f)
+		if paths == nil {
+			paths = map[string]string{}
+		}
+		paths[f] = c.URI
+	}
+	slices.Sort(set.Fingerprints)
+	if list := r.get(ctx, db.Link("Signatures")); list != nil {
+		set.Signatures = len(list.Obj.List("Members"))
+		if n, ok := list.Obj.Int("Members@odata.count"); ok {
+			set.Signatures = int(n)
+		}
+	}
+	return set, paths
 }
 
 // parameter gives the allowable values of an action's parameter: inline, or by its ActionInfo.

@@ -25,7 +25,7 @@ func (r *reader) readSettings(ctx context.Context, manager *redfish.Resource) {
 		if !ok {
 			continue
 		}
-		s := rack.Setting{Value: v, Place: m.SettingPlace, Pending: m.Waits(res.Obj)}
+		s := rack.Setting{Value: v, Place: m.SettingPlace, Pending: m.Waits(res.Obj), Fixed: m.Fixed}
 		s.Place.Path = res.URI
 		s.Min, s.Max = settingBounds(m, res.Obj)
 		out.Words[m.Word] = s

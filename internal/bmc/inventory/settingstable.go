@@ -27,6 +27,13 @@ type SettingMapping struct {
 	Word string
 	In   string // the resource
 	rack.SettingPlace
+	Fixed bool // it is shown, and the vendor's registry says that it is read-only
+}
+
+// shownOnly is a place that is read and never written.
+func shownOnly(m SettingMapping) SettingMapping {
+	m.Fixed = true
+	return m
 }
 
 // std is a property as a pointer.
@@ -104,7 +111,7 @@ var SettingMappings = []SettingMapping{
 	std("lockdown", inSMCLock, "bool", p("SysLockdownEnabled")),
 	std("session_timeout_s", inSession, "whole", p("SessionTimeout")),
 	std("web_timeout_s", inDell, "whole", attrs("WebServer.1.Timeout")...),
-	std("max_sessions", inDell, "whole", attrs("WebServer.1.MaxNumberOfSessions")...),
+	shownOnly(std("max_sessions", inDell, "whole", attrs("WebServer.1.MaxNumberOfSessions")...)),
 	std("banner", inDell, "text", attrs("GUI.1.SecurityPolicyMessage")...),
 	std("banner", inHPESecurity, "text", p("LoginSecurityBanner", "SecurityMessage")),
 	std("banner_enabled", inHPESecurity, "bool", p("LoginSecurityBanner", "IsEnabled")),
