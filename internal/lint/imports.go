@@ -39,6 +39,7 @@ var table = []row{
 	{layer: "5", path: "internal/bmc/gofishx", holds: []string{"github.com/stmcginnis/gofish"}},
 	{layer: "5", path: "internal/bmc/bmclibx", holds: []string{"github.com/bmc-toolbox/bmclib"}},
 	{layer: "5", path: "internal/bmc/inventory"},
+	{layer: "5", path: "internal/bmc/events"},
 	{layer: "5", path: "internal/bmc"},
 	{layer: "5", path: "internal/switchos"},
 	{layer: "5", path: "internal/survey"},

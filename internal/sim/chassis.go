@@ -188,12 +188,13 @@ func trayRoutes(b *BMC, m map[string]*route) {
 				"Model": b.model(), "SerialNumber": b.partSerial("C", len(id)), "Status": enabled(), "PowerState": b.chassisPower(),
 				"Links": obj{"ManagedBy": refs([]string{d.manager()})}}
 			if id == "Chassis_0" {
-				o["ThermalSubsystem"] = ref(uri + "/ThermalSubsystem")
+				o["ThermalSubsystem"], o["Sensors"] = ref(uri+"/ThermalSubsystem"), ref(sensorsURI)
 				o["SerialNumber"] = b.serial
 			}
 			return o
 		}})
 	}
+	sensorRoutes(b, m)
 	thermal := "/redfish/v1/Chassis/Chassis_0/ThermalSubsystem"
 	add(b, m, thermal, &route{get: func(*call) obj {
 		return obj{"@odata.type": d.typ("ThermalSubsystem"), "Id": "ThermalSubsystem", "Name": "Thermal Subsystem", "Status": enabled(),
@@ -205,7 +206,7 @@ func trayRoutes(b *BMC, m map[string]*route) {
 	}})
 	var ids []string
 	for i := range d.leaks {
-		id := fmt.Sprintf("Chassis_0_LeakDetector_%d_%s", i, []string{"Manifold", "ColdPlate"}[i%2])
+		id := leakID(i)
 		uri := thermal + "/LeakDetection/LeakDetectors/" + id
 		ids = append(ids, uri)
 		add(b, m, uri, &route{get: func(*call) obj {
@@ -220,6 +221,10 @@ func trayRoutes(b *BMC, m map[string]*route) {
 	add(b, m, thermal+"/LeakDetection/LeakDetectors", &route{get: func(*call) obj {
 		return collection("LeakDetectorCollection.LeakDetectorCollection", "Leak Detector Collection", ids)
 	}})
+}
+
+func leakID(i int) string {
+	return fmt.Sprintf("Chassis_0_LeakDetector_%d_%s", i, []string{"Manifold", "ColdPlate"}[i%2])
 }
 
 func (b *BMC) pcieID(i int) string {

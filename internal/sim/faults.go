@@ -107,6 +107,18 @@ var faultTable = []FaultInfo{
 		Unmet: unmetWedge, Shown: shownWedge},
 	{ID: "wedged-aux", Summary: "settings are refused with 503 until standby power is cut", Dialects: []string{dialectILO, dialectXCC, dialectOpenBMC},
 		OptIn: true, times: 1, early: 1, Unmet: unmetWedge, Shown: shownWedge},
+	{ID: "R43", Summary: "events lack MemberId and EventType", Dialects: []string{dialectOpenBMC}, Lasting: true, BreaksSchema: true,
+		Unmet: unmetEvents, Shown: []string{"internal/drivertest TestEventTrouble"}},
+	{ID: "stream-drops", Summary: "the stream of events is cut before an event", Dialects: []string{dialectIDRAC, dialectXCC, dialectAMI, dialectOpenBMC},
+		times: 3, early: 2, Unmet: unmetEvents, Shown: []string{"internal/drivertest TestEventTrouble"}},
+	{ID: "streams-full", Summary: "no further stream of events is opened", Dialects: []string{dialectIDRAC, dialectXCC, dialectAMI, dialectOpenBMC},
+		Lasting: true, OptIn: true, Unmet: unmetEvents, Shown: []string{"internal/drivertest TestEventTrouble"}},
+	{ID: "subscriptions-full", Summary: "no further event subscription is taken", Lasting: true, OptIn: true, Unmet: unmetEvents,
+		Shown: []string{"internal/drivertest TestEventTrouble"}},
+	{ID: "subscriptions-lost", Summary: "a BMC reset loses event subscriptions", Lasting: true, Dialects: []string{dialectILO, dialectAMI},
+		Unmet: unmetEvents, Shown: []string{"internal/drivertest TestEventTrouble"}},
+	{ID: "push-context", Summary: "a pushed event carries another subscription's Context", times: 2, early: 2, Unmet: unmetEvents,
+		Shown: []string{"internal/drivertest TestEventTrouble"}},
 	{ID: "http503", Summary: "503 with Retry-After", times: 3, early: 40},
 	{ID: "reset", Summary: "the connection of a read is cut", times: 3, early: 60},
 	{ID: "lost-answer", Summary: "a write is acted on, its answer is lost", times: 1, early: 4},
@@ -120,6 +132,8 @@ var faultTable = []FaultInfo{
 		Unmet: "only IPMI gets past it", Shown: []string{"internal/drivertest TestIPMI", "internal/apply TestLadderByIPMI"}},
 	{ID: "bmc-gone", Summary: "the BMC cannot be reached for some minutes", times: 1, early: 150},
 }
+
+const unmetEvents = "no verb listens to events"
 
 const unmetWedge = "the recovery ladder of the apply loop gets past it, no verb alone"
 

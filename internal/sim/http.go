@@ -80,6 +80,10 @@ func (b *BMC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if early == nil {
 		early = b.admit(c, rt)
 	}
+	if early == nil && b.opensStream(c) {
+		b.stream(w, r, c)
+		return
+	}
 	push := early == nil && b.isPush(c)
 	if push {
 		b.beginPush()

@@ -57,6 +57,7 @@ func (b *BMC) newJob(name, state string) *job {
 
 func (b *BMC) complete(j *job) {
 	j.state, j.percent, j.end = "Completed", 100, b.now
+	b.happened("job", j.id)
 	if b.dia.settingsJob {
 		j.msgs = append(j.msgs, b.msg("PR19"))
 		return
@@ -66,6 +67,7 @@ func (b *BMC) complete(j *job) {
 
 func (b *BMC) failJob(j *job, why obj) {
 	j.state, j.status, j.end = "Failed", "Critical", b.now
+	b.happened("badjob", j.id, "of an error")
 	j.msgs = append(j.msgs, why)
 }
 

@@ -32,6 +32,7 @@ type Ledger struct {
 	PortsSet             int            `json:"ports_set,omitempty"` // network functions whose settings a boot changed
 	TPMClears            int            `json:"tpm_clears,omitempty"`
 	KeysReset            int            `json:"keys_reset,omitempty"`            // Secure Boot keys, by ResetKeys
+	Subscriptions        int            `json:"subscriptions,omitempty"`         // event subscriptions made
 	CertificatesEnrolled int            `json:"certificates_enrolled,omitempty"` // into databases of Secure Boot
 	IPMI                 int            `json:"ipmi,omitempty"`                  // commands taken by IPMI
 	CertificatesRemoved  int            `json:"certificates_removed,omitempty"`
@@ -84,6 +85,11 @@ type Poke struct {
 	SecureMode string                    `json:"secure_mode,omitempty"` // SetupMode: somebody took the keys away; UserMode: the vendor's are back
 	Leak       bool                      `json:"leak,omitempty"`        // from now on a detector is Critical, as with R92
 	Cable      string                    `json:"cable,omitempty"`       // of the first rail: swap, pull or fix
+	Hot        bool                      `json:"hot,omitempty"`         // the inlet is above its critical limit
+	DeadSupply int                       `json:"dead_supply,omitempty"` // number of the power supply that fails, from 1
+	Well       bool                      `json:"well,omitempty"`        // leak, heat and dead supply are over; nobody tells it
+	Tell       string                    `json:"tell,omitempty"`        // an event without its cause: leak, hot or supply
+	Flood      int                       `json:"flood,omitempty"`       // so many events that mean nothing, at once
 	// Settings are bodies of writes to resources of settings, by URI.
 	Settings map[string]map[string]any `json:"settings,omitempty"`
 }
@@ -221,8 +227,7 @@ func (b *BMC) Poke(p Poke) error {
 	if p.Leak && b.dia.leaks == 0 {
 		return fmt.Errorf("poke %s: it has no leak detectors", b.name)
 	}
-	b.wet = b.wet || p.Leak
-	return nil
+	return b.pokePeril(p)
 }
 
 // violate records that something happened which no careful client does.

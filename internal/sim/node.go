@@ -55,7 +55,8 @@ type BMC struct {
 	jobs      []*job
 	logs      []*logbook
 	light     string // of the locator; empty = off
-	subs      []subscription
+	subs      []*subscription
+	tell      teller
 	nextID    map[string]int
 	uploads   int  // pushes that are being received
 	wet       bool // Poke{Leak}
@@ -106,6 +107,7 @@ func newBMC(r *Rack, n rack.Node, hw rack.Hardware, plan []faultPick) (*BMC, err
 		b.host.stage = stageOS
 	}
 	b.accounts = newAccounts(b)
+	b.tell, b.subs = newTeller(d), newSubscriptions(d)
 	b.routes = buildRoutes(b)
 	return b, nil
 }
@@ -127,6 +129,7 @@ func (b *BMC) partSerial(kind string, n int) string {
 func (b *BMC) after(d time.Duration, tag string, do func()) {
 	b.seq++
 	b.queue = append(b.queue, event{b.now.Add(b.rack.scaled(d)), b.seq, tag, do})
+	b.signal()
 }
 
 // forget drops everything planned under a tag.

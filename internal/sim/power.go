@@ -67,6 +67,7 @@ func (b *BMC) startHost(class step.Activation) {
 	b.after(onDelay, "host", func() {
 		b.host.power = powerOn
 		b.logged("OK", "The host was switched on.")
+		b.happened("on")
 		b.post(class)
 	})
 }
@@ -110,6 +111,7 @@ func (b *BMC) stopHost() {
 	b.forget("host")
 	b.host.power, b.host.stage = powerOff, stageNone
 	b.logged("Warning", "The host lost its power.")
+	b.happened("off")
 	if b.dia.name == dialectOpenBMC { // there it is the chassis state's LastStateChangeTime (bmcweb)
 		b.host.lastReset = b.now
 	}
@@ -231,6 +233,8 @@ func (b *BMC) silence(d time.Duration) {
 func (b *BMC) restart(d time.Duration, class step.Activation) {
 	b.sessions = nil
 	b.silence(d)
+	b.dropSubscriptions()
+	b.signal()
 	if b.dia.pendingDies {
 		b.bios.pend = map[string]any{}
 	}
@@ -238,6 +242,7 @@ func (b *BMC) restart(d time.Duration, class step.Activation) {
 	b.after(d, "bmc", func() {
 		b.logged("OK", "The BMC has started.")
 		b.resetAt = b.now
+		b.happened("bmc", b.managerVersion(), "a restart")
 		b.settle()
 		for _, c := range b.comps {
 			if c.staged != "" && !c.bricked && (c.activation == step.BMCReset || class >= c.activation && c.activation > step.BMCReset && b.dia.update.stageImmediately) {

@@ -85,6 +85,11 @@ func (p *probe) again(d *dmtf, list []request) (bad string) {
 			bad = fmt.Sprintf("%s %s %d: %s", q.method, q.uri, r.status, found[0])
 		}
 	}
+	for _, raw := range p.bmc.Told() {
+		if found := d.check(raw); len(found) > 0 && bad == "" {
+			bad = fmt.Sprintf("event %s: %s", raw, found[0])
+		}
+	}
 	return bad
 }
 

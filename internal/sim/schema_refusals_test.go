@@ -50,7 +50,7 @@ func (p *probe) refusals() {
 			p.must(http.StatusBadRequest, "PATCH", slots[0], obj{"Color": "red"})
 		}
 	}
-	p.must(http.StatusBadRequest, "POST", "/redfish/v1/EventService/Subscriptions", obj{})
+	p.badSubscriptions()
 	p.reset("ForceOff")
 	time.Sleep(10 * time.Second)
 	p.must(http.StatusConflict, "POST", reset, obj{"ResetType": "ForceRestart"})

@@ -22,7 +22,7 @@ func (p *probe) life(visit func(state string)) {
 	}
 	in("on", p.bmc.Truth().Stage == "OSRunning")
 	p.login()
-	p.must(201, "POST", "/redfish/v1/EventService/Subscriptions", obj{"Destination": "https://collector.example/events", "Protocol": "Redfish"})
+	p.subscribe()
 	if !p.stageBIOS() {
 		p.t.Error("no BIOS attribute can be changed")
 	}

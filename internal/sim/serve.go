@@ -161,6 +161,7 @@ func (b *BMC) url() string {
 }
 
 func (b *BMC) close() error {
+	b.tell.stop()
 	b.door.mem.cut()
 	err := b.door.server.Close()
 	b.door.mem.Close()

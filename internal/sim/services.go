@@ -186,10 +186,7 @@ func (b *BMC) rawDevice(d *drive) obj {
 // powerRoutes are supplies and temperatures, old style and new.
 func powerRoutes(b *BMC, m map[string]*route) {
 	d := b.dia
-	n, kw := 2, 3.0
-	if b.hw.Supplies != nil {
-		n = int(b.hw.Supplies.Value)
-	}
+	n, kw := b.supplies(), 3.0
 	if b.hw.SupplyKW != nil {
 		kw = b.hw.SupplyKW.Value
 	}
@@ -206,17 +203,13 @@ func powerRoutes(b *BMC, m map[string]*route) {
 			for i := range n {
 				supplies = append(supplies, obj{"@odata.id": fmt.Sprintf("%s/Power#/PowerSupplies/%d", d.chassis(), i), "MemberId": fmt.Sprint(i),
 					"Name": fmt.Sprintf("PSU %d", i+1), "PowerCapacityWatts": watts, "LineInputVoltage": 230, "Model": "SIM-PSU",
-					"SerialNumber": b.partSerial("P", i), "Status": enabled()})
+					"SerialNumber": b.partSerial("P", i), "Status": b.supplyStatus(i)})
 			}
 			return obj{"@odata.type": d.typ("Power"), "Id": "Power", "Name": "Power", "PowerSupplies": listOf(supplies),
 				"PowerControl": []any{obj{"@odata.id": d.chassis() + "/Power#/PowerControl/0", "MemberId": "0", "Name": "System Power Control",
 					"PowerConsumedWatts": used(), "PowerCapacityWatts": watts * n}}}
 		}})
-		add(b, m, d.chassis()+"/Thermal", &route{get: func(*call) obj {
-			return obj{"@odata.type": d.typ("Thermal"), "Id": "Thermal", "Name": "Thermal", "Fans": []any{}, "Temperatures": []any{obj{
-				"@odata.id": d.chassis() + "/Thermal#/Temperatures/0", "MemberId": "0", "Name": "Inlet Temp", "ReadingCelsius": 22,
-				"PhysicalContext": "Intake", "Status": enabled()}}}
-		}})
+		add(b, m, d.chassis()+"/Thermal", &route{get: func(*call) obj { return b.thermalResource() }})
 	}
 	if !d.power.subsystem {
 		return
@@ -232,7 +225,7 @@ func powerRoutes(b *BMC, m map[string]*route) {
 		ids = append(ids, uri)
 		add(b, m, uri, &route{get: func(*call) obj {
 			return obj{"@odata.type": d.typ("PowerSupply"), "Id": fmt.Sprintf("PSU.Slot.%d", i+1), "Name": fmt.Sprintf("PSU %d", i+1),
-				"PowerCapacityWatts": watts, "Model": "SIM-PSU", "SerialNumber": b.partSerial("P", i), "Status": enabled()}
+				"PowerCapacityWatts": watts, "Model": "SIM-PSU", "SerialNumber": b.partSerial("P", i), "Status": b.supplyStatus(i)}
 		}})
 	}
 	add(b, m, base+"/PowerSupplies", &route{get: func(*call) obj {
@@ -333,60 +326,9 @@ func applyTimeSupport(values []string) obj {
 	return obj{"@odata.type": "#Settings.v1_3_3.OperationApplyTimeSupport", "SupportedValues": texts2list(values)}
 }
 
-// subscription is one event destination. Nothing is ever sent to it.
-type subscription struct {
-	id   string
-	body obj
-}
-
 func serviceRoutes(b *BMC, m map[string]*route) {
-	d := b.dia
 	registryRoutes(b, m)
-	add(b, m, "/redfish/v1/EventService", &route{get: func(*call) obj {
-		return obj{"@odata.type": d.typ("EventService"), "Id": "EventService", "Name": "Event Service", "ServiceEnabled": true,
-			"Status": enabled(), "DeliveryRetryAttempts": 3, "DeliveryRetryIntervalSeconds": 30,
-			"Subscriptions": ref("/redfish/v1/EventService/Subscriptions")}
-	}})
-	subs := "/redfish/v1/EventService/Subscriptions"
-	add(b, m, subs, &route{
-		get: func(*call) obj {
-			var ids []string
-			for _, s := range b.subs {
-				ids = append(ids, subs+"/"+s.id)
-			}
-			return collection("EventDestinationCollection.EventDestinationCollection", "Event Subscriptions Collection", ids)
-		},
-		post: func(c *call) *answer {
-			to, _ := c.body["Destination"].(string)
-			if to == "" {
-				return b.fail(http.StatusBadRequest, b.msg("PropertyMissing", "Destination"))
-			}
-			id := fmt.Sprint(b.id("subscription", 1))
-			o := obj{"@odata.id": subs + "/" + id, "@odata.type": d.typ("EventDestination"), "Id": id, "Name": "Event Subscription",
-				"Destination": to, "Protocol": "Redfish", "Context": "", "SubscriptionType": "RedfishEvent"}
-			b.subs = append(b.subs, subscription{id, o})
-			return &answer{status: http.StatusCreated, body: o, header: map[string]string{"Location": subs + "/" + id}}
-		},
-	})
-	add(b, m, subs+"/*", &route{
-		get: func(c *call) obj {
-			for _, s := range b.subs {
-				if s.id == c.vars[0] {
-					return s.body
-				}
-			}
-			return nil
-		},
-		del: func(c *call) *answer {
-			for i, s := range b.subs {
-				if s.id == c.vars[0] {
-					b.subs = append(b.subs[:i], b.subs[i+1:]...)
-					return b.done()
-				}
-			}
-			return b.fail(http.StatusNotFound, b.msg("ResourceMissingAtURI", c.path))
-		},
-	})
+	eventRoutes(b, m)
 	accountRoutes(b, m)
 }
 

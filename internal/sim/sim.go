@@ -2,7 +2,8 @@
 // dialect, a state machine and not canned answers, with a seeded schedule of named faults.
 //
 // Everything the BMCs show is generated from the Design and its hardware catalog. Time is the standard library's divided by
-// Options.Speed, so the same code runs in a testing/synctest bubble and on real sockets. No goroutine runs between requests:
+// Options.Speed, so the same code runs in a testing/synctest bubble and on real sockets. No goroutine runs between requests, but
+// for streams of events and events that are pushed:
 // what was due is worked off, in order of time, when somebody looks.
 package sim
 
@@ -41,6 +42,8 @@ type Options struct {
 	// Factory leaves the BMCs as they leave the factory: with FactoryCredentials, and some of them take nothing but another
 	// password (R68).
 	Factory bool
+	// Deliver dials the receivers of events that are pushed; nil means the network, once Start was called, and nothing before.
+	Deliver DeliverFunc
 	// Fetch brings the image of a SimpleUpdate; nil means an HTTP GET.
 	Fetch func(url string) (io.ReadCloser, error)
 }

@@ -48,6 +48,9 @@ func decodeObject(b []byte) (Object, error) {
 	return v, nil
 }
 
+// DecodeObject reads one JSON object that did not come as the answer to a request, with the limits that hold for those.
+func DecodeObject(b []byte) (Object, error) { return decodeObject(b) }
+
 // decoder walks over one text.
 type decoder struct {
 	b      []byte

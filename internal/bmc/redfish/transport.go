@@ -64,7 +64,8 @@ func hostPort(u *url.URL) string {
 	return net.JoinHostPort(u.Hostname(), port)
 }
 
-// wire is one BMC's connections: at most maxConnections at any moment, kept alive for reads, fresh for the rest.
+// wire is one BMC's connections: at most maxConnections at any moment, kept alive for reads, fresh for the rest; and one more for
+// each stream of events.
 type wire struct {
 	base   *url.URL
 	dial   DialFunc
@@ -73,6 +74,8 @@ type wire struct {
 	pool   *http.Transport
 	fresh  *http.Transport
 	opened atomic.Int64
+
+	stream *http.Transport
 }
 
 func newWire(base *url.URL, dial DialFunc, v *verifier) *wire {
@@ -89,6 +92,7 @@ func newWire(base *url.URL, dial DialFunc, v *verifier) *wire {
 		DialTLSContext: w.connect, DisableKeepAlives: true, DisableCompression: true,
 		MaxResponseHeaderBytes: maxHeaderBytes, WriteBufferSize: 64 << 10, ReadBufferSize: ioBufferBytes,
 	}
+	w.newStreams()
 	return w
 }
 
@@ -124,6 +128,7 @@ func (w *wire) connect(ctx context.Context, network, _ string) (net.Conn, error)
 func (w *wire) close() {
 	w.pool.CloseIdleConnections()
 	w.fresh.CloseIdleConnections()
+	w.stream.CloseIdleConnections()
 }
 
 // heldConn gives its place back once, when it is closed.
