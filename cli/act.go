@@ -17,7 +17,8 @@ type actFlags struct {
 }
 
 func (f *actFlags) add(c *cobra.Command) {
-	c.Flags().StringSliceVar(&f.acts, "act", nil, "do this once, too: bios_reset@NODE, tpm_clear@NODE, boot_once=TARGET@NODE")
+	c.Flags().StringSliceVar(&f.acts, "act", nil, "do this once, too: bios_reset@NODE, tpm_clear@NODE, boot_once=TARGET@NODE, foreign_import=CONTROLLER@NODE, "+
+		"foreign_clear=CONTROLLER@NODE, controller_reset=CONTROLLER@NODE")
 	c.Flags().StringVar(&f.reason, "reason", "", "why; needed for acts that lose something")
 }
 

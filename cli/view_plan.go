@@ -173,6 +173,8 @@ func describe(s step.Step) []string {
 		return []string{fmt.Sprintf("~ firmware %-10s %v -> %v", s.Args.Component, word(s.Expect["version"]), word(s.Want["version"]))}
 	case step.BIOS, step.BIOSReset, step.NIC, step.Manager, step.SecureBoot, step.DPU:
 		return settingLines(s)
+	case step.VolumeSet, step.VolumeInit, step.Spare, step.Foreign, step.ControllerReset, step.ControllerKey, step.Namespace:
+		return []string{storageLine(s)}
 	case step.Erase:
 		return []string{fmt.Sprintf("- drive %v, erased by %v (its data is lost)", word(s.Want["serial"]), word(s.Want["method"]))}
 	case step.Volume:

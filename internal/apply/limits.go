@@ -133,6 +133,10 @@ func patienceOf(s step.Step) patience {
 		p.dead = 10 * time.Minute // an image server that answers slowly: insert takes up to 3 min
 	case step.Volume:
 		p.dead, p.poll = 30*time.Minute, 10*time.Second // creation 1 to 10 min; fast initialisation is in it
+	case step.VolumeInit:
+		p.dead, p.poll = 12*time.Hour, 30*time.Second // a slow one writes every block: 8 TB of a disk take ten hours, and some tell no percent
+	case step.VolumeSet, step.Spare, step.Foreign, step.ControllerReset, step.ControllerKey, step.Namespace:
+		p.dead, p.poll = 15*time.Minute, 10*time.Second // a job of seconds, behind others of the same controller
 	case step.Erase:
 		p.dead, p.poll = max(time.Hour, 2*time.Duration(s.EstimatedS)*time.Second), 10*time.Second // an overwrite may tell no percent
 	case step.Firmware:

@@ -421,9 +421,10 @@ func (n *node) pause(s step.Step, w *watch) error {
 }
 
 // patient is the context of a wait. A step that the device carries on with by itself is left when the run is stopped; a flash,
-// the creation of a volume and an erase that may have begun are waited for.
+// the creation of a volume, an erase and what else a storage controller may have begun are waited for, but for an initialisation,
+// which takes hours.
 func (n *node) patient(s step.Step) context.Context {
-	if (s.Kind == step.Firmware || s.Kind == step.Volume || s.Kind == step.Erase) && n.steps[s.ID].op != nil {
+	if (s.Kind == step.Firmware || step.OfStorage(s.Kind) && s.Kind != step.VolumeInit) && n.steps[s.ID].op != nil {
 		return n.r.hard
 	}
 	return n.r.soft

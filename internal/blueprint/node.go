@@ -62,10 +62,7 @@ func (rd *reader) node(in *instance) {
 		e.TPM = x.tpm()
 	}
 	if d := rd.sub("disks", ""); d != nil {
-		e.Volumes = d.volumes()
-		if x := d.sub("erase", "erase"); x != nil {
-			e.Erase = x.erase()
-		}
+		d.disks(e)
 	}
 	if n := rd.sub("nics", ""); n != nil {
 		e.NICs, e.DPU = n.nics(), n.dpu()
@@ -150,41 +147,19 @@ func (rd *reader) volumes() []rack.VolumeSpec {
 	for _, name := range sortedKeys(vols) {
 		v := vols[name]
 		e := rack.VolumeSpec{Name: name, Origin: diag.At(v.rng)}
-		e.RAID = v.word("raid", "raid", "", "RAID0", "RAID1", "RAID5", "RAID6", "RAID10")
+		e.RAID = v.word("raid", "raid", "", rack.RAIDTypes()...)
 		e.SizeBytes, _ = v.size("size", "size_bytes")
 		e.OnDestroy = v.preset("on_destroy", "keep", "keep", "delete", "erase")
+		v.options(&e)
 		if d := v.sub("drives", "drives"); d != nil {
-			e.Drives = d.drives(e.RAID)
-		} else {
+			e.Drives = d.selector(1)
+			d.members(e)
+		} else if _, adopts := v.attr["adopt"]; !adopts {
 			v.errorf(v.rng, "Missing block", "Volume %q needs drives { … }: how many, and what they are.", name)
 		}
 		out = append(out, e)
 	}
 	return out
-}
-
-// raidMembers is the least number of drives of each level.
-var raidMembers = map[string]int{"RAID0": 1, "RAID1": 2, "RAID5": 3, "RAID6": 4, "RAID10": 4}
-
-func (rd *reader) drives(raid string) rack.DriveSelector {
-	e := rack.DriveSelector{Media: rd.word("media", "media", "", "SSD", "HDD"),
-		Protocol: rd.word("protocol", "protocol", "", "NVMe", "SAS", "SATA"), ControllerHas: rd.text("controller")}
-	e.Count, _ = rd.whole("count", "count", 1, 1024)
-	e.MinSizeBytes, _ = rd.size("min_size", "min_size_bytes")
-	e.Bays, _ = rd.strs("bays", "bays")
-	n, name := e.Count, "count"
-	if n == 0 {
-		n, name = len(e.Bays), "bays"
-	} else if len(e.Bays) > 0 && len(e.Bays) < n {
-		rd.errorf(rd.at("bays"), "Wrong number", "%d drives are wanted of %d bays.", n, len(e.Bays))
-	}
-	if n == 0 {
-		rd.errorf(rd.rng, "Missing attribute", `drives needs "count" or "bays".`)
-	} else if n < raidMembers[raid] || raid == "RAID10" && n%2 == 1 {
-		rd.errorf(rd.at(name), "Wrong number", "%s needs at least %d drives (RAID10: an even number); this is %d.",
-			raid, raidMembers[raid], n)
-	}
-	return e
 }
 
 func (rd *reader) consent() *rack.DataLossGrant {

@@ -44,6 +44,8 @@ type Options struct {
 	Images func(file string) (io.ReaderAt, int64, error)
 	// Keys opens a certificate for a key database of Secure Boot by its bare file name; nil = there is none.
 	Keys func(file string) (io.ReadCloser, error)
+	// Secrets gives the text behind a reference, for a controller's key; nil = there is none. What it gives is sent and forgotten.
+	Secrets func(ctx context.Context, ref rack.SecretRef) (string, error)
 	// ImageURL says where the BMC itself can fetch a firmware file, for BMCs that take no push; nil = nowhere.
 	ImageURL func(file string) (string, error)
 	// Pace is the pause between two looks inside one Act, and sets every other wait in proportion; 0 means 2 s. A
@@ -132,6 +134,10 @@ func (d *Driver) check(ctx context.Context, s step.Step, op *step.Op) (step.Stat
 		return d.checkBootOnce(ctx, s, op)
 	case step.Volume:
 		return d.checkVolume(ctx, s, op)
+	case step.VolumeInit:
+		return d.checkInit(ctx, s, op)
+	case step.VolumeSet, step.Spare, step.Foreign, step.ControllerReset, step.ControllerKey, step.Namespace:
+		return d.checkStore(ctx, s, op)
 	case step.Erase:
 		return d.checkErase(ctx, s, op)
 	case step.Firmware:
@@ -190,6 +196,10 @@ func (d *Driver) act(ctx context.Context, a *act) error {
 		return d.actBootOnce(ctx, a)
 	case step.Volume:
 		return d.actVolume(ctx, a)
+	case step.VolumeInit:
+		return d.actInit(ctx, a)
+	case step.VolumeSet, step.Spare, step.Foreign, step.ControllerReset, step.ControllerKey, step.Namespace:
+		return d.actStore(ctx, a)
 	case step.Erase:
 		return d.actErase(ctx, a)
 	case step.Firmware:

@@ -52,9 +52,9 @@ func raidOf(v redfish.Object) string {
 		"SpannedMirrors": "RAID10", "SpannedStripesWithParity": "RAID50"}[v.Str("VolumeType")]
 }
 
-// raw tells whether an entry only passes a drive through (R111).
+// raw tells whether an entry only passes a drive through (R111), or is a namespace of one.
 func raw(v redfish.Object) bool {
-	return v.Str("VolumeType") == "RawDevice" || raidOf(v) == "" && len(v.Links("Links", "Drives")) == 1
+	return v.Obj("NVMeNamespaceProperties") != nil || v.Str("VolumeType") == "RawDevice" || raidOf(v) == "" && len(v.Links("Links", "Drives")) == 1
 }
 
 // members tells which drives a volume and the step share: all of both, some, or none.
@@ -101,6 +101,9 @@ func (d *Driver) checkVolume(ctx context.Context, s step.Step, op *step.Op) (ste
 		switch all, some := x.shared(v.Obj); {
 		case all && raidOf(v.Obj) == raid:
 			seen["exists"], seen["name"] = true, v.Obj.Str("Name")
+			if why := notAsAsked(s, v.Obj); why != "" && !waitsForReset(v.Obj) {
+				return state(step.Moved, seen, "%s", why), nil
+			}
 			return d.judgeVolume(ctx, v, op, seen), nil
 		case some:
 			return state(step.Moved, seen, "a drive is part of volume %s (%s)", v.Obj.Str("Name"), raidOf(v.Obj)), nil
@@ -262,6 +265,7 @@ func volumeBody(s step.Step, x shelf, caps redfish.Object) (map[string]any, erro
 	if n := intOf(s.Want["capacity_bytes"]); n > 0 {
 		body["CapacityBytes"] = n
 	}
+	volumeOptions(s, caps, body)
 	listed := x.collection.Obj.Strs("@Redfish.OperationApplyTimeSupport", "SupportedValues")
 	apply := s.Args.ApplyTime
 	if apply == "" {

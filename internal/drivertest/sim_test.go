@@ -149,7 +149,8 @@ func driver(t *testing.T, r *sim.Rack, images map[string][]byte) *bmc.Driver {
 			return user, pass, nil
 		}}, bmc.Options{Images: func(file string) (io.ReaderAt, int64, error) {
 		return bytes.NewReader(images[file]), int64(len(images[file])), nil
-	}, Keys: func(file string) (io.ReadCloser, error) { return keyFile(file) }})
+	}, Keys: func(file string) (io.ReadCloser, error) { return keyFile(file) },
+		Secrets: func(context.Context, rack.SecretRef) (string, error) { return controllerKey, nil }})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,13 @@ func (w *Workspace) driver(ctx context.Context, node string) (*bmc.Driver, error
 	}
 	pace := time.Duration(float64(2*time.Second) / w.pace())
 	opt := bmc.Options{Images: w.firmwareFile, Keys: w.keyFile, Pace: max(pace, 10*time.Millisecond), Log: w.opt.Log, Redact: w.resolver.Redact}
+	opt.Secrets = func(ctx context.Context, ref rack.SecretRef) (string, error) {
+		v, err := w.resolver.Resolve(ctx, ref)
+		if err != nil {
+			return "", err
+		}
+		return v.Reveal(), nil
+	}
 	switch {
 	case w.opt.Mirror != "":
 		opt.ImageURL = func(file string) (string, error) {

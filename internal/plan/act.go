@@ -17,9 +17,27 @@ const (
 	ActBIOSReset ActKind = "bios_reset" // everything that the blueprint does not name, to its default
 	ActTPMClear  ActKind = "tpm_clear"  // the trusted platform module forgets its owner and keys
 	ActBootOnce  ActKind = "boot_once"  // the next boot, and only that, is from Value
+
+	// Value names a storage controller by a part of its id or name.
+	ActForeignImport   ActKind = "foreign_import"   // take over what drives from another controller hold
+	ActForeignClear    ActKind = "foreign_clear"    // throw it away
+	ActControllerReset ActKind = "controller_reset" // throw away all volumes and spares; VALUE:all = also those that are not ours
 )
 
-var actKinds = []string{string(ActBIOSReset), string(ActBootOnce), string(ActTPMClear)}
+var actKinds = []string{string(ActBIOSReset), string(ActBootOnce), string(ActControllerReset), string(ActForeignClear), string(ActForeignImport),
+	string(ActTPMClear)}
+
+// takes says what Value of an act is, with an example; none for an act that takes no value.
+func (k ActKind) takes() (what, example string) {
+	switch k {
+	case ActBootOnce:
+		return "what to boot from", "Pxe"
+	case ActForeignImport, ActForeignClear, ActControllerReset:
+		return "a storage controller", "RAID"
+	default:
+		return "", ""
+	}
+}
 
 // Act is something that happens once, and leaves nothing to compare afterwards. A person asks for it, for one node by name; a
 // blueprint cannot. It is planned with everything else of the node and shares its reset.
@@ -32,7 +50,7 @@ type Act struct {
 }
 
 // Loses tells whether an act takes something away that cannot be brought back.
-func (a Act) Loses() bool { return a.Kind != ActBootOnce }
+func (a Act) Loses() bool { return a.Kind != ActBootOnce && a.Kind != ActForeignImport }
 
 // ParseAct reads KIND@NODE or KIND=VALUE@NODE.
 func ParseAct(text string) (Act, error) {
@@ -44,9 +62,11 @@ func ParseAct(text string) (Act, error) {
 		return a, fmt.Errorf("act %q names no node: want KIND@NODE, such as tpm_clear@a01-n1", text)
 	case !slices.Contains(actKinds, kind):
 		return a, fmt.Errorf("act %q: there is %s.%s", text, strings.Join(actKinds, ", "), didYouMean(kind, actKinds))
-	case a.Kind == ActBootOnce && value == "":
-		return a, fmt.Errorf("act %q: boot_once needs what to boot from, such as boot_once=Pxe@%s", text, node)
-	case a.Kind != ActBootOnce && valued:
+	}
+	switch need, example := a.Kind.takes(); {
+	case need != "" && value == "":
+		return a, fmt.Errorf("act %q: %s needs %s, such as %s=%s@%s", text, kind, need, kind, example, node)
+	case need == "" && valued:
 		return a, fmt.Errorf("act %q: %s takes no value", text, kind)
 	}
 	return a, nil
@@ -56,6 +76,12 @@ func ParseAct(text string) (Act, error) {
 func WithActs(n rack.Node, acts []Act) rack.Node {
 	for _, a := range acts {
 		if a.Node != n.Name && a.Node != string(n.Address) || a.Kind == ActBootOnce {
+			continue
+		}
+		if what, _ := a.Kind.takes(); what != "" { // about storage: its facet is read
+			if n.Disks == nil {
+				n.Disks = &rack.DiskSpec{Origin: n.Origin}
+			}
 			continue
 		}
 		spec := rack.BIOSSpec{Attributes: map[string]rack.BIOSValue{}, Origin: n.Origin}

@@ -25,6 +25,9 @@ type Options struct {
 	Erased map[string][]string
 	// NoIPMI says, by node name, why IPMI cannot be spoken to a node that has it on.
 	NoIPMI map[string]string
+	// Spares are the serial numbers of drives that runs of this workspace made hot spares, by node name: what is not wanted any
+	// more is taken back, and no spare of anybody else.
+	Spares map[string][]string
 }
 
 // Build decides what has to be done so that o becomes d. It is pure: the same input gives the same bytes, whatever the

@@ -46,6 +46,11 @@ func (n *nodeBuild) wantGone() {
 	for _, v := range n.node.Volumes {
 		words = append(words, v.OnDestroy)
 	}
+	if n.node.Disks != nil {
+		for _, x := range n.node.Disks.Namespaces {
+			words = append(words, x.OnDestroy)
+		}
+	}
 	if !slices.ContainsFunc(words, func(w string) bool { return w != "" && w != destroyKeep }) {
 		return
 	}
@@ -64,6 +69,13 @@ func (n *nodeBuild) wantGone() {
 			n.deleteVolume(v)
 		default:
 			n.eraseVolume(v)
+		}
+	}
+	if n.node.Disks != nil {
+		for _, x := range n.node.Disks.Namespaces {
+			if x.OnDestroy == destroyDelete {
+				n.deleteNamespace(x)
+			}
 		}
 	}
 	if n.node.OnDestroy == destroyErase { // after the volumes: what still is in one stays
@@ -115,9 +127,8 @@ func (n *nodeBuild) eraseVolume(s rack.VolumeSpec) {
 
 // deleteVolume plans the deletion of one volume, with consent. It gives the serial numbers of its drives.
 func (n *nodeBuild) deleteVolume(s rack.VolumeSpec) (members []string, found bool) {
-	name := VolumeName(n.node.Name, s.Name)
 	v := volumeBuild{nodeBuild: n}
-	i := slices.IndexFunc(v.volumes(), func(x rack.Volume) bool { return x.Name == name })
+	i := v.indexOf(s)
 	if i < 0 {
 		if gaps := n.gapsNamed("storage", "volumes"); len(gaps) > 0 {
 			n.unreadable("destroy.volume", "Storage not readable", "Whether the volume exists was not seen."+because(gaps), v.origin(s))
@@ -125,6 +136,7 @@ func (n *nodeBuild) deleteVolume(s rack.VolumeSpec) (members []string, found boo
 		return nil, false
 	}
 	x := v.volumes()[i]
+	name := x.Name
 	if n.node.AllowDataLoss == nil {
 		n.block("destroy.consent", "Consent to lose data is missing", fmt.Sprintf(
 			"on_destroy = %q of volume %q deletes its data. Add consent { data_loss = true, owner, reason } to the node, or keep the volume.",

@@ -56,6 +56,8 @@ func changesOf(s step.Step) []Change {
 	case step.Volume:
 		c.Name, _ = s.Want["name"].(string)
 		c.From, c.To = volumeText(s.Expect), volumeText(s.Want)
+	case step.VolumeSet, step.VolumeInit, step.Spare, step.Foreign, step.ControllerReset, step.ControllerKey, step.Namespace:
+		return storageChanges(c, s)
 	case step.Erase:
 		c.Name, _ = s.Want["serial"].(string)
 		c.To = s.Want["method"]
@@ -84,4 +86,33 @@ func volumeText(f step.Facts) any {
 		return "absent"
 	}
 	return f["raid_type"]
+}
+
+// storageChanges are the changes of the storage kinds beside volume and erase.
+func storageChanges(c Change, s step.Step) []Change {
+	text := func(v any) string { t, _ := v.(string); return t }
+	switch s.Kind {
+	case step.VolumeSet:
+		var out []Change
+		for _, name := range sortedKeys(s.Want) {
+			c.Name, c.From, c.To = s.Args.Component+" "+name, s.Expect[name], s.Want[name]
+			out = append(out, c)
+		}
+		return out
+	case step.VolumeInit:
+		c.Name, c.To = text(s.Want["name"]), s.Want["method"]
+	case step.Spare:
+		c.Name, c.From, c.To = text(s.Want["serial"]), s.Expect["spare"], s.Want["spare"]
+	case step.Foreign:
+		c.Name, c.From, c.To = s.Args.Component, s.Expect["drives"], s.Want["foreign"]
+	case step.ControllerReset:
+		c.Name, c.From, c.To = s.Args.Component, s.Expect["volumes"], s.Want["volumes"]
+	case step.ControllerKey:
+		c.Name, c.From, c.To = s.Args.Component, s.Expect["key_id"], s.Want["key_id"]
+	default: // a namespace
+		if c.Name, c.From, c.To = text(s.Want["name"]), "absent", s.Want["drive"]; s.Want["exists"] == false {
+			c.From, c.To = s.Expect["drive"], "absent"
+		}
+	}
+	return []Change{c}
 }

@@ -135,6 +135,11 @@ func (n *nodeBuild) eraseDrive(d rack.Drive, origin diag.Origin) {
 	if gone := n.deletion(d); gone != nil {
 		c.needs = append(c.needs, need{gone.key, "a drive is erased when its volume is gone"})
 	}
+	if d.State.Hotspare != "" {
+		v := volumeBuild{nodeBuild: n}
+		v.unspare(d, "it is erased", origin)
+		c.needs = append(c.needs, need{"unspare:" + d.SerialNumber, "a drive is erased when it is no hot spare any more"})
+	}
 	n.add(c)
 }
 

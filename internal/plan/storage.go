@@ -30,12 +30,18 @@ const sizeSlack = 0.01
 // planVolumes finds each wanted volume among those that exist, or picks drives for it. Nothing is erased, re-created or
 // shrunk.
 func (n *nodeBuild) planVolumes() {
-	if len(n.node.Volumes) == 0 {
+	if len(n.node.Volumes) == 0 && n.node.Disks == nil && !n.storageActs() && len(n.opt.Spares[n.node.Name]) == 0 {
 		return
 	}
 	specs := slices.Clone(n.node.Volumes)
 	slices.SortFunc(specs, func(a, b rack.VolumeSpec) int { return strings.Compare(a.Name, b.Name) })
-	v := volumeBuild{nodeBuild: n, takenVolume: map[string]bool{}, takenDrive: map[string]bool{}}
+	v := volumeBuild{nodeBuild: n, takenVolume: map[string]bool{}, takenDrive: map[string]bool{}, found: map[string]rack.Volume{},
+		made: map[string][]rack.Drive{}, cleared: map[string]string{}}
+	if v.planReset(); v.resets {
+		return
+	}
+	v.planForeign()
+	v.planKeys()
 	var open []rack.VolumeSpec
 	for _, s := range specs { // names first, so that adoption takes no volume that another name holds
 		if !v.byName(s) {
@@ -43,10 +49,13 @@ func (n *nodeBuild) planVolumes() {
 		}
 	}
 	for _, s := range open {
-		if !v.adopt(s) {
+		if !v.adopt(s) && !v.awaitsImport(s) {
 			v.create(s)
 		}
 	}
+	v.planCaches(specs)
+	v.planSpares(specs)
+	v.planNamespaces()
 }
 
 // volumeBuild is the local volumes of one host.
@@ -55,21 +64,39 @@ type volumeBuild struct {
 	takenVolume map[string]bool // by path or id
 	takenDrive  map[string]bool // by serial
 	foreign     []string        // bays of drives that fit and hold another controller's configuration; of the last look
+	locked      []string        // bays of drives that fit and are locked
+	spared      []string        // bays of drives that fit and are hot spares
+
+	found   map[string]rack.Volume  // by name of the spec: the volume that it is
+	made    map[string][]rack.Drive // by name of the spec: the drives of the volume that is made
+	cleared map[string]string       // serial of a drive whose foreign configuration is cleared → key of that change
+	imports bool                    // a foreign configuration is imported: which volumes come of it, the next plan sees
+	resets  bool                    // a controller is reset: its drives are planned for by the next plan
 }
 
 func volumeKey(v rack.Volume) string { return v.Controller + " " + v.Path + " " + v.ID }
 
 func (v *volumeBuild) origin(s rack.VolumeSpec) diag.Origin { return originOr(s.Origin, v.node.Origin) }
 
+// indexOf finds the volume that a spec names: by the name it was given, or by the name or id that the operator adopts.
+func (v *volumeBuild) indexOf(s rack.VolumeSpec) int {
+	name := VolumeName(v.node.Name, s.Name)
+	return slices.IndexFunc(v.volumes(), func(x rack.Volume) bool {
+		if s.AdoptName != "" {
+			return x.Name == s.AdoptName || x.ID == s.AdoptName
+		}
+		return x.Name == name
+	})
+}
+
 // byName settles a spec whose name exists: as wanted, or a conflict that only a person can resolve.
 func (v *volumeBuild) byName(s rack.VolumeSpec) bool {
-	name := VolumeName(v.node.Name, s.Name)
-	i := slices.IndexFunc(v.volumes(), func(x rack.Volume) bool { return x.Name == name })
+	i := v.indexOf(s)
 	if i < 0 {
-		return false
+		return v.adoptMissing(s)
 	}
 	x := v.volumes()[i]
-	v.takenVolume[volumeKey(x)] = true
+	v.takenVolume[volumeKey(x)], v.found[s.Name] = true, x
 	if problem := v.differs(s, x); problem != "" {
 		consent := "Consent to lose its data is not given (data_loss)."
 		if v.node.AllowDataLoss != nil {
@@ -77,7 +104,7 @@ func (v *volumeBuild) byName(s rack.VolumeSpec) bool {
 		}
 		v.block("volume.differs", "Volume exists and is different", fmt.Sprintf(
 			"Volume %q: %s. To change it, it would have to be deleted with all its data. %s Delete it by hand, or write what is there.",
-			name, problem, consent), v.origin(s))
+			x.Name, problem, consent), v.origin(s))
 	}
 	return true
 }
@@ -102,6 +129,9 @@ func (v *volumeBuild) differs(s rack.VolumeSpec, x rack.Volume) string {
 	if s.Drives.Count > 0 && len(x.Drives) != s.Drives.Count {
 		return fmt.Sprintf("it has %s and %d are wanted", plural(len(x.Drives), "drive"), s.Drives.Count)
 	}
+	if problem := v.otherwise(s, x); problem != "" {
+		return problem
+	}
 	for _, serial := range x.Drives {
 		i := slices.IndexFunc(v.sys.Drives, func(d rack.Drive) bool { return d.SerialNumber == serial })
 		if i >= 0 && v.fit(s.Drives, v.sys.Drives[i]) == no {
@@ -109,23 +139,6 @@ func (v *volumeBuild) differs(s rack.VolumeSpec, x rack.Volume) string {
 		}
 	}
 	return ""
-}
-
-// adopt finds a volume of another name with fitting members, type and size: it counts as the wanted one.
-func (v *volumeBuild) adopt(s rack.VolumeSpec) bool {
-	for _, x := range v.volumes() {
-		if v.takenVolume[volumeKey(x)] || len(x.Drives) == 0 || v.differs(s, x) != "" {
-			continue
-		}
-		if s.Drives.Count == 0 && len(s.Drives.Bays) > 0 && len(x.Drives) != len(s.Drives.Bays) {
-			continue
-		}
-		v.takenVolume[volumeKey(x)] = true
-		v.warn("volume.adopted", "Volume of another name taken as the wanted one", fmt.Sprintf(
-			"Volume %q is called %q on its controller; members, type and size are as wanted.", s.Name, x.Name), v.origin(s))
-		return true
-	}
-	return false
 }
 
 // fit tells whether a drive is one that a selector takes; unknown where the drive does not say what is asked.
@@ -183,33 +196,46 @@ func (v *volumeBuild) create(s rack.VolumeSpec) {
 		v.block("volume.members", "Wrong number of drives", fmt.Sprintf("Volume %q: %s.", s.Name, problem), v.origin(s))
 		return
 	}
-	byController, free, used, unsure := v.candidates(s)
+	byController, free, used, unsure := v.candidates(s.Drives)
+	refused := ""
 	for _, c := range v.controllers() {
 		drives := byController[plainPath(c.Path)]
 		count := need
 		if count == 0 {
 			count = len(drives)
 		}
-		if len(drives) < max(count, minMembers[strings.ToUpper(s.RAID)]) || !makes(c, s.RAID) {
+		if len(drives) < max(count, rack.RAIDLeast(s.RAID)) || !makes(c, s.RAID) {
+			continue
+		}
+		if why := v.declines(s, c); why != "" {
+			refused = why
 			continue
 		}
 		v.plan(s, c, drives[:count])
+		return
+	}
+	if refused != "" {
+		v.block("volume.unsupported", "Controller does not offer this", fmt.Sprintf("Volume %q: %s.", s.Name, refused), v.origin(s))
 		return
 	}
 	v.noDrives(s, need, free, used, unsure, byController)
 }
 
 // candidates sorts the drives that fit by their controller, in the order in which they are taken.
-func (v *volumeBuild) candidates(s rack.VolumeSpec) (byController map[string][]rack.Drive, free, used, unsure int) {
-	byController, v.foreign = map[string][]rack.Drive{}, nil
+func (v *volumeBuild) candidates(sel rack.DriveSelector) (byController map[string][]rack.Drive, free, used, unsure int) {
+	byController, v.foreign, v.locked, v.spared = map[string][]rack.Drive{}, nil, nil, nil
 	for _, d := range v.sys.Drives {
-		fit := v.fit(s.Drives, d)
+		fit := v.fit(sel, d)
 		switch {
 		case fit == no:
 		case fit == unknown || d.SerialNumber == "":
 			unsure++
-		case d.State != nil && d.State.Foreign:
+		case d.State != nil && d.State.Foreign && v.cleared[d.SerialNumber] == "":
 			v.foreign = append(v.foreign, d.Bay)
+		case d.State != nil && d.State.Encryption == encryptionLocked:
+			v.locked = append(v.locked, d.Bay)
+		case d.State != nil && d.State.Hotspare != "":
+			v.spared = append(v.spared, d.Bay)
 		case d.InVolume || v.takenDrive[d.SerialNumber]:
 			used++
 		default:
@@ -229,14 +255,22 @@ func (v *volumeBuild) candidates(s rack.VolumeSpec) (byController map[string][]r
 	return byController, free, used, unsure
 }
 
-// compareBays orders "2" before "10".
+// compareBays orders "2" before "10", and "Bay 2" before "Bay 10".
 func compareBays(a, b string) int {
-	x, ok1 := whole(a)
-	y, ok2 := whole(b)
-	if ok1 && ok2 {
+	headA, numA := bayNumber(a)
+	headB, numB := bayNumber(b)
+	x, ok1 := whole(numA)
+	y, ok2 := whole(numB)
+	if ok1 && ok2 && headA == headB {
 		return x.Cmp(y)
 	}
 	return strings.Compare(a, b)
+}
+
+// bayNumber splits the digits at the end of a bay's label off.
+func bayNumber(bay string) (head, digits string) {
+	i := len(strings.TrimRight(bay, "0123456789"))
+	return bay[:i], bay[i:]
 }
 
 func (v *volumeBuild) controllers() []rack.StorageController {
@@ -252,55 +286,59 @@ func makes(c rack.StorageController, raid string) bool {
 	}))
 }
 
-var minMembers = map[string]int{"RAID0": 1, "RAID1": 2, "RAID5": 3, "RAID6": 4, "RAID10": 4}
-
 // memberCount gives the number of drives, 0 = all that fit on one controller.
 func memberCount(s rack.VolumeSpec) (count int, problem string) {
-	raid := strings.ToUpper(s.RAID)
-	least, ok := minMembers[raid]
-	if !ok {
-		return 0, fmt.Sprintf("RAID type %q is unknown", s.RAID)
+	least := rack.RAIDLeast(s.RAID)
+	if least == 0 {
+		return 0, fmt.Sprintf("RAID type %q is unknown.%s", s.RAID, strings.TrimSuffix(didYouMean(strings.ToUpper(s.RAID), rack.RAIDTypes()), "."))
 	}
 	count = s.Drives.Count
 	switch {
 	case count == 0 && len(s.Drives.Bays) > 0:
 		count = len(s.Drives.Bays)
-	case count == 0 && raid == "RAID1":
+	case count == 0 && strings.EqualFold(s.RAID, "RAID1"):
 		count = least
 	}
-	switch {
-	case count > 0 && count < least:
-		return 0, fmt.Sprintf("%s needs %d drives or more, not %d", raid, least, count)
-	case raid == "RAID10" && count%2 != 0:
-		return 0, fmt.Sprintf("RAID10 needs an even number of drives, not %d", count)
-	case len(s.Drives.Bays) > 0 && count > len(s.Drives.Bays):
+	if len(s.Drives.Bays) > 0 && count > len(s.Drives.Bays) {
 		return 0, fmt.Sprintf("%d drives are wanted out of %d bays", count, len(s.Drives.Bays))
 	}
-	return count, ""
+	if count == 0 {
+		return 0, ""
+	}
+	return count, rack.RAIDProblem(s.RAID, count, s.Spans)
 }
 
 // noDrives says why no volume can be made: hands, other volumes, the controller, or what could not be seen.
 func (v *volumeBuild) noDrives(s rack.VolumeSpec, need, free, used, unsure int, byController map[string][]rack.Drive) {
-	need = max(need, minMembers[strings.ToUpper(s.RAID)])
+	need = max(need, rack.RAIDLeast(s.RAID))
 	detail := fmt.Sprintf("Volume %q wants %s of %s (%s); %d fit and are free, %d are in volumes, %d do not say enough.",
 		s.Name, plural(need, "drive"), s.RAID, describeDrives(s.Drives), free, used, unsure)
 	enough := slices.ContainsFunc(sortedKeys(byController), func(k string) bool { return len(byController[k]) >= need })
 	switch {
 	case len(v.foreign) > 0: // it may be the only copy of somebody's data, and looks like a free drive
 		v.block("volume.foreign", "Drives hold a foreign configuration", detail+fmt.Sprintf(" Drives in bays %s hold the configuration of "+
-			"another controller, and perhaps data. Import or clear it by the controller's own tool, then plan again.",
-			strings.Join(v.foreign, ", ")), v.origin(s))
+			"another controller, and perhaps data. Say disks { foreign = \"import\" } to take it over or \"clear\" to throw it away, or do it "+
+			"by the controller's own tool, then plan again.", strings.Join(v.foreign, ", ")), v.origin(s))
+	case len(v.locked) > 0:
+		v.block("volume.locked", "Drives are locked", detail+fmt.Sprintf(" Drives in bays %s are self-encrypting and locked by a key that this "+
+			"controller does not have. Give the controller that key, or revert the drives by the PSID on their labels.",
+			strings.Join(v.locked, ", ")), v.origin(s))
 	case enough:
-		v.block("volume.controller", "Controller makes no such volume", detail+" The controller they hang on offers no volume "+
-			"of this type through its BMC; use host software RAID, or make it by the controller's own tool.", v.origin(s))
+		v.block("volume.controller", "Controller makes no such volume", detail+v.controllersSay(byController)+" Use host software RAID, or make it "+
+			"by the controller's own tool.", v.origin(s))
 	case unsure > 0:
 		v.unreadable("volume.drives", "Drives not readable", detail+" What they are is not guessed.", v.origin(s))
-	case free+used >= need:
-		v.block("volume.drives", "Drives are in use", detail+" Nothing is erased or re-created; free them by hand, or choose others.", v.origin(s))
+	case free+used+len(v.spared) >= need:
+		spared := ""
+		if len(v.spared) > 0 {
+			spared = fmt.Sprintf(" Drives in bays %s are hot spares.", strings.Join(v.spared, ", "))
+		}
+		v.block("volume.drives", "Drives are in use", detail+spared+" Nothing is erased or re-created; free them by hand, or choose others."+
+			v.drivesAllow(s, byController), v.origin(s))
 	case hostOff(v.sys.PowerState) && len(v.sys.Drives) == 0:
 		v.unreadable("volume.drives", "Drives not readable", detail+" The host is off, and shows no drive at all.", v.origin(s))
 	default:
-		v.hands("volume.drives", "Drives missing", detail+" Needs hands: fit the missing drives.", v.origin(s))
+		v.hands("volume.drives", "Drives missing", detail+" Needs hands: fit the missing drives."+v.drivesAllow(s, byController), v.origin(s))
 	}
 }
 
@@ -319,20 +357,32 @@ func (v *volumeBuild) plan(s rack.VolumeSpec, c rack.StorageController, drives [
 	}
 	name := VolumeName(v.node.Name, s.Name)
 	want := step.Facts{"name": name, "raid_type": strings.ToUpper(s.RAID), "drives": members}
-	if s.SizeBytes > 0 {
-		want["capacity_bytes"] = s.SizeBytes
+	if size := v.sizeOf(s, drives); size > 0 {
+		want["capacity_bytes"] = size
 	}
+	optionFacts(s, want)
 	class, apply := volumeApply(c)
 	why := fmt.Sprintf("no such volume yet; drives in bays %s, all free", strings.Join(bays, ", "))
 	if slices.Contains(c.PendingVolumes, name) {
 		class = max(class, step.HostReset)
 		why = "already staged, waits for its activation"
 	}
-	v.add(&change{key: "volume:" + s.Name, step: step.Step{
+	made := &change{key: "volume:" + s.Name, step: step.Step{
 		Kind: step.Volume, Activation: class, Expect: step.Facts{"exists": false}, Want: want, EstimatedS: volumeS,
 		Origin: v.origin(s), Why: why,
-		Args: step.Args{Path: c.Volumes, Drives: paths, ApplyTime: apply},
-	}})
+		Args: step.Args{Path: c.Volumes, Drives: paths, ApplyTime: apply, Store: c.Path},
+	}}
+	for _, d := range drives {
+		if key := v.cleared[d.SerialNumber]; key != "" && !slices.ContainsFunc(made.needs, func(x need) bool { return x.key == key }) {
+			made.needs = append(made.needs, need{key, "a volume is made of a drive once its foreign configuration is cleared"})
+		}
+	}
+	if s.Encrypted {
+		v.needKey(made, c)
+	}
+	v.add(made)
+	v.made[s.Name] = drives
+	v.initialize(s, c, paths, made)
 }
 
 // volumeApply chooses when a controller makes a change real: at once, where it offers that.

@@ -139,6 +139,7 @@ type Node struct {
 	BIOS          *BIOSSpec       `json:"bios,omitempty"`
 	Boot          *BootSpec       `json:"boot,omitempty"`
 	Volumes       []VolumeSpec    `json:"volumes,omitempty"`
+	Disks         *DiskSpec       `json:"disks,omitempty"` // what is said about drives beside volumes
 	Media         *MediaSpec      `json:"media,omitempty"`
 	NICs          []NICSpec       `json:"nics,omitempty"`
 	DPU           *DPUSpec        `json:"dpu,omitempty"`
@@ -220,11 +221,12 @@ type BootSpec struct {
 // VolumeSpec is a wanted local volume.
 type VolumeSpec struct {
 	Name      string        `json:"name"`
-	RAID      string        `json:"raid"` // RAID0, RAID1, RAID5, RAID6, RAID10
+	RAID      string        `json:"raid"` // RAID0, RAID1, RAID5, RAID6, RAID10, RAID50, RAID60
 	Drives    DriveSelector `json:"drives"`
 	SizeBytes int64         `json:"size_bytes,omitempty"` // 0 = all of the members
 	OnDestroy string        `json:"on_destroy"`           // keep (default), delete, erase
-	Origin    diag.Origin   `json:"origin,omitzero"`
+	VolumeOptions
+	Origin diag.Origin `json:"origin,omitzero"`
 }
 
 // DriveSelector picks drives by what they are, never by serial.

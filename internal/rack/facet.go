@@ -26,7 +26,7 @@ func (n Node) Facets() []Facet {
 	if n.TPM != nil {
 		out = append(out, FacetTPM)
 	}
-	if len(n.Volumes) > 0 {
+	if len(n.Volumes) > 0 || n.Disks != nil {
 		out = append(out, FacetDrives)
 	}
 	if n.Erases() {

@@ -150,6 +150,7 @@ type System struct {
 	NetworkFunctions []NetworkFunction `json:"network_functions,omitempty"` // facet network_functions
 	DPUs             []DPUMode         `json:"dpus,omitempty"`              // facet network_functions
 	SecureBoot       *SecureBoot       `json:"secure_boot,omitempty"`       // facet secure_boot
+	Namespaces       []Namespace       `json:"namespaces,omitempty"`        // facet drives; of NVMe drives whose BMC manages them
 }
 
 // Processor is a CPU.
@@ -195,6 +196,8 @@ type StorageController struct {
 	RAIDTypes      []string `json:"raid_types,omitempty"`
 	ApplyTimes     []string `json:"apply_times,omitempty"`
 	PendingVolumes []string `json:"pending_volumes,omitempty"` // names of volumes that wait for a reset
+
+	Offer *ControllerOffer `json:"offer,omitempty"` // facet drives
 }
 
 // Volume is a local volume made by a controller. Pass-through entries are not volumes.
@@ -206,6 +209,8 @@ type Volume struct {
 	CapacityBytes int64    `json:"capacity_bytes"`
 	Drives        []string `json:"drives"` // serial numbers, sorted
 	Controller    string   `json:"controller,omitempty"`
+
+	Detail *VolumeDetail `json:"detail,omitempty"` // facet drives
 }
 
 // NIC is one port.

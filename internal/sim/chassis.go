@@ -174,7 +174,8 @@ func enclosureRoutes(b *BMC, m map[string]*route, c *controller) {
 		return collection("DriveCollection.DriveCollection", "Drive Collection", ids)
 	}})
 	for _, d := range c.drives {
-		add(b, m, uri+"/Drives/"+d.id, &route{get: func(*call) obj { return b.driveResource(d) }})
+		add(b, m, uri+"/Drives/"+d.id, &route{get: func(*call) obj { return b.driveResource(d) },
+			patch: func(c *call) *answer { return b.patchDrive(c, d) }})
 	}
 }
 

@@ -48,9 +48,11 @@ func (b *BMC) showErase(d *drive, o obj) {
 	case eraseByVendor:
 		act["@Redfish.OperationApplyTimeSupport"] = obj{"@odata.type": "#Settings.v1_3_3.OperationApplyTimeSupport",
 			"SupportedValues": texts2list([]string{"Immediate", "OnReset"})}
-		o["Oem"] = obj{"Dell": obj{"@odata.type": "#DellOem.v1_3_0.DellOemResources",
-			"DellPCIeSSD": obj{"@odata.type": "#DellPCIeSSD.v1_6_0.DellPCIeSSD", "Id": d.id, "Name": "DellPCIeSSD",
-				"SystemEraseCapability": "CryptographicErasePD"}}}
+		if o["Oem"] == nil {
+			o["Oem"] = obj{"Dell": obj{"@odata.type": "#DellOem.v1_3_0.DellOemResources"}}
+		}
+		o["Oem"].(obj)["Dell"].(obj)["DellPCIeSSD"] = obj{"@odata.type": "#DellPCIeSSD.v1_6_0.DellPCIeSSD", "Id": d.id, "Name": "DellPCIeSSD",
+			"SystemEraseCapability": "CryptographicErasePD"}
 	}
 	o["Actions"] = obj{"#Drive.SecureErase": act}
 }

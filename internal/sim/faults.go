@@ -119,6 +119,14 @@ var faultTable = []FaultInfo{
 		Unmet: unmetEvents, Shown: []string{"internal/drivertest TestEventTrouble"}},
 	{ID: "push-context", Summary: "a pushed event carries another subscription's Context", times: 2, early: 2, Unmet: unmetEvents,
 		Shown: []string{"internal/drivertest TestEventTrouble"}},
+	{ID: abilitySwordfish, Summary: "controllers offer what the standard has: keys, import of foreign drives, hot spares, NVMe namespaces; an ability, no fault",
+		Dialects: []string{dialectSupermicro, dialectXCC, dialectILO}, Lasting: true, OptIn: true, Unmet: "an ability is nothing to get past", Shown: shownStorage},
+	{ID: "no-raid60", Summary: "controllers make no RAID60", Lasting: true, OptIn: true, Unmet: "a plan stops before it", Shown: shownStorage},
+	{ID: "volume-fails", Summary: "the job that makes a volume fails", Dialects: []string{dialectIDRAC, dialectSupermicro}, OptIn: true, times: 1, early: 1,
+		Unmet: "a volume is tried again", Shown: shownStorage},
+	{ID: "init-endless", Summary: "the initialisation of a volume never ends", Dialects: []string{dialectIDRAC, dialectILO}, Lasting: true, OptIn: true,
+		Unmet: "it is waited for, and then said", Shown: shownStorage},
+	{ID: "spare-dropped", Summary: "a hot spare is accepted and not assigned", OptIn: true, times: 1, early: 1, Unmet: "it is assigned again", Shown: shownStorage},
 	{ID: "http503", Summary: "503 with Retry-After", times: 3, early: 40},
 	{ID: "reset", Summary: "the connection of a read is cut", times: 3, early: 60},
 	{ID: "lost-answer", Summary: "a write is acted on, its answer is lost", times: 1, early: 4},
@@ -136,6 +144,8 @@ var faultTable = []FaultInfo{
 const unmetEvents = "no verb listens to events"
 
 const unmetWedge = "the recovery ladder of the apply loop gets past it, no verb alone"
+
+var shownStorage = []string{"internal/drivertest TestStorage"}
 
 var shownWedge = []string{"internal/apply TestLadder"}
 

@@ -29,6 +29,11 @@ type Ledger struct {
 	VolumesCreated       int            `json:"volumes_created"`
 	VolumesDeleted       int            `json:"volumes_deleted"`
 	DrivesErased         int            `json:"drives_erased,omitempty"`
+	SparesSet            int            `json:"spares_set,omitempty"`
+	ForeignImported      int            `json:"foreign_imported,omitempty"` // configurations taken over
+	ForeignCleared       int            `json:"foreign_cleared,omitempty"`  // drives whose configuration was thrown away
+	ControllersReset     int            `json:"controllers_reset,omitempty"`
+	NamespacesCreated    int            `json:"namespaces_created,omitempty"`
 	PortsSet             int            `json:"ports_set,omitempty"` // network functions whose settings a boot changed
 	TPMClears            int            `json:"tpm_clears,omitempty"`
 	KeysReset            int            `json:"keys_reset,omitempty"`            // Secure Boot keys, by ResetKeys
@@ -46,26 +51,52 @@ type VolumeTruth struct {
 	RAID          string   `json:"raid"`
 	Drives        []string `json:"drives"` // serial numbers, sorted
 	CapacityBytes int64    `json:"capacity_bytes"`
+
+	StripBytes int64    `json:"strip_bytes,omitempty"`
+	Spans      int      `json:"spans,omitempty"`
+	ReadCache  string   `json:"read_cache,omitempty"`
+	WriteCache string   `json:"write_cache,omitempty"`
+	Encrypted  bool     `json:"encrypted,omitempty"`
+	Inits      []string `json:"inits,omitempty"`  // initialisations that have ended: Fast, Slow
+	Spares     []string `json:"spares,omitempty"` // serial numbers of dedicated spares, sorted
+}
+
+// NamespaceTruth is an NVMe namespace as it is.
+type NamespaceTruth struct {
+	Name          string `json:"name"`
+	Drive         string `json:"drive"` // serial number
+	CapacityBytes int64  `json:"capacity_bytes"`
+	LBABytes      int64  `json:"lba_bytes"`
+}
+
+// KeyTruth is the key of a controller: what it is called, and its SHA-256.
+type KeyTruth struct {
+	ID  string `json:"id"`
+	Sum string `json:"sum"`
 }
 
 // Truth is the real state of a node, whatever its BMC says.
 type Truth struct {
-	Power     string            `json:"power"` // On, Off, or a transition
-	Stage     string            `json:"stage"` // Redfish BootProgress.LastState
-	BMCUp     bool              `json:"bmc_up"`
-	BIOS      map[string]any    `json:"bios"`    // what runs
-	Pending   map[string]any    `json:"pending"` // what waits for a reset
-	BootOrder []string          `json:"boot_order"`
-	BootOnce  string            `json:"boot_once,omitempty"`
-	BootURI   string            `json:"boot_uri,omitempty"`
-	Volumes   []VolumeTruth     `json:"volumes"`
-	Erased    map[string]string `json:"erased,omitempty"` // SanitizationType by serial number, of drives that were erased and not used since
-	Firmware  map[string]string `json:"firmware"`         // running version, by component
-	Staged    map[string]string `json:"staged,omitempty"`
-	Bricked   []string          `json:"bricked,omitempty"`
-	Media     []string          `json:"media,omitempty"` // images inserted
-	Light     string            `json:"light,omitempty"` // of the locator: Lit, Blinking, Off
+	Power     string              `json:"power"` // On, Off, or a transition
+	Stage     string              `json:"stage"` // Redfish BootProgress.LastState
+	BMCUp     bool                `json:"bmc_up"`
+	BIOS      map[string]any      `json:"bios"`    // what runs
+	Pending   map[string]any      `json:"pending"` // what waits for a reset
+	BootOrder []string            `json:"boot_order"`
+	BootOnce  string              `json:"boot_once,omitempty"`
+	BootURI   string              `json:"boot_uri,omitempty"`
+	Volumes   []VolumeTruth       `json:"volumes"`
+	Foreign   []string            `json:"foreign,omitempty"` // serial numbers of drives that hold another controller's configuration
+	Spares    []string            `json:"spares,omitempty"`  // serial numbers of global hot spares
+	Keys      map[string]KeyTruth `json:"keys,omitempty"`    // by controller
+	Erased    map[string]string   `json:"erased,omitempty"`  // SanitizationType by serial number, of drives that were erased and not used since
+	Firmware  map[string]string   `json:"firmware"`          // running version, by component
+	Staged    map[string]string   `json:"staged,omitempty"`
+	Bricked   []string            `json:"bricked,omitempty"`
+	Media     []string            `json:"media,omitempty"` // images inserted
+	Light     string              `json:"light,omitempty"` // of the locator: Lit, Blinking, Off
 
+	Namespaces []NamespaceTruth          `json:"namespaces,omitempty"`
 	SecureBoot SecureTruth               `json:"secure_boot"`
 	Ports      map[string]map[string]any `json:"ports,omitempty"`    // settings of network functions, by ADAPTER/PORT
 	DPUMode    string                    `json:"dpu_mode,omitempty"` // of a BlueField that is shown
@@ -79,6 +110,9 @@ type Poke struct {
 	Firmware   map[string]string         `json:"firmware,omitempty"`
 	Power      string                    `json:"power,omitempty"`
 	DropVolume string                    `json:"drop_volume,omitempty"` // name
+	Foreign    []string                  `json:"foreign,omitempty"`     // bays of free drives that come from another controller
+	Locked     []string                  `json:"locked,omitempty"`      // bays of free drives that are locked by a key nobody here has
+	Spare      []string                  `json:"spare,omitempty"`       // bays of free drives that somebody makes global hot spares
 	EjectMedia bool                      `json:"eject_media,omitempty"`
 	BootOrder  []string                  `json:"boot_order,omitempty"`
 	Ports      map[string]map[string]any `json:"ports,omitempty"`       // settings of network functions, by ADAPTER/PORT
@@ -142,8 +176,9 @@ func (b *BMC) Truth() Truth {
 			}
 		}
 		for _, v := range s.volumes {
-			t.Volumes = append(t.Volumes, VolumeTruth{v.name, v.raid, v.serials(), v.capacity})
+			t.Volumes = append(t.Volumes, b.volumeTruth(v))
 		}
+		b.storeTruth(s, &t)
 	}
 	sort.Slice(t.Volumes, func(i, j int) bool { return t.Volumes[i].Name < t.Volumes[j].Name })
 	for _, s := range b.media {
@@ -201,6 +236,9 @@ func (b *BMC) Poke(p Poke) error {
 	}
 	if p.DropVolume != "" && !b.dropVolume(p.DropVolume) {
 		return fmt.Errorf("poke %s: no volume %q", b.name, p.DropVolume)
+	}
+	if err := b.pokeDrives(p); err != nil {
+		return err
 	}
 	if p.EjectMedia {
 		for _, s := range b.media {

@@ -22,21 +22,24 @@ func storageRoutes(b *BMC, m map[string]*route) {
 		add(b, m, uri, &route{get: func(*call) obj { return b.storageResource(ctl) }})
 		if d.storage.driveHome != "chassis" {
 			for _, dr := range ctl.drives {
-				add(b, m, uri+"/Drives/"+dr.id, &route{get: func(*call) obj { return b.driveResource(dr) }})
+				add(b, m, uri+"/Drives/"+dr.id, &route{get: func(*call) obj { return b.driveResource(dr) },
+					patch: func(c *call) *answer { return b.patchDrive(c, dr) }})
 			}
 		}
 		if d.storage.controllers {
 			controllerRoutes(b, m, ctl)
 		}
 		eraseRoutes(b, m, ctl)
-		if b.hasVolumes(ctl) {
+		if b.hasVolumes(ctl) || !ctl.raid { // an ability may show those of direct ones later
 			volumeRoutes(b, m, ctl)
 		}
+		storageActRoutes(b, m, ctl)
 	}
+	raidServiceRoutes(b, m)
 }
 
 func (b *BMC) hasVolumes(c *controller) bool {
-	return c.raid && b.dia.storage.apply != "" || !c.raid && b.dia.storage.direct
+	return c.raid && b.dia.storage.apply != "" || !c.raid && b.dia.storage.direct || b.showNamespaces(c)
 }
 
 func controllerRoutes(b *BMC, m map[string]*route, c *controller) {
@@ -48,7 +51,7 @@ func controllerRoutes(b *BMC, m map[string]*route, c *controller) {
 		o := obj{"@odata.type": b.dia.typ("StorageController"), "Id": "0", "Name": c.name, "Model": c.name, "Manufacturer": b.hw.Vendor,
 			"SupportedDeviceProtocols": []any{"NVMe"}, "Status": enabled()}
 		if c.raid {
-			o["SupportedRAIDTypes"] = texts2list(c.raidTypes())
+			o["SupportedRAIDTypes"] = texts2list(b.raidTypes(c))
 		}
 		return o
 	}})
@@ -60,21 +63,25 @@ func (b *BMC) storageResource(c *controller) obj {
 	for _, d := range c.drives {
 		drives = append(drives, b.driveURI(d))
 	}
-	o := obj{"@odata.type": b.dia.typ("Storage"), "Id": c.id, "Name": c.name, "Status": enabled(), "Drives": refs(drives),
+	o := obj{"@odata.type": b.storeType("Storage"), "Id": c.id, "Name": c.name, "Status": enabled(), "Drives": refs(drives),
 		"Drives@odata.count": len(drives)}
 	if b.dia.storage.controllers {
 		o["Controllers"] = ref(uri + "/Controllers")
 	} else {
 		sc := obj{"@odata.id": uri + "#/StorageControllers/0", "MemberId": "0", "Name": c.name, "Model": c.name, "Status": enabled(),
 			"SupportedDeviceProtocols": []any{"NVMe"}}
+		if !c.raid && b.dia.storage.direct { // it makes none, and says so
+			sc["SupportedRAIDTypes"] = []any{}
+		}
 		if c.raid {
-			sc["SupportedRAIDTypes"] = texts2list(c.raidTypes())
+			sc["SupportedRAIDTypes"] = texts2list(b.raidTypes(c))
 		}
 		o["StorageControllers"] = []any{sc}
 	}
 	if b.hasVolumes(c) {
 		o["Volumes"] = ref(uri + "/Volumes")
 	}
+	b.standardActs(c, o)
 	return o
 }
 
@@ -84,11 +91,12 @@ func (b *BMC) driveResource(d *drive) obj {
 		vols = refs([]string{b.volumeURI(d.volume)})
 	}
 	f := d.facts
-	o := obj{"@odata.type": b.dia.typ("Drive"), "Id": d.id, "Name": fmt.Sprintf("%s %s in bay %s", f.Protocol, f.Media, d.bay),
+	o := obj{"@odata.type": b.storeType("Drive"), "Id": d.id, "Name": fmt.Sprintf("%s %s in bay %s", f.Protocol, f.Media, d.bay),
 		"Model": f.Model, "SerialNumber": d.serial, "Manufacturer": "Simulated", "CapacityBytes": f.CapacityBytes, "MediaType": f.Media,
 		"Protocol": f.Protocol, "FailurePredicted": false, "Status": enabled(), "Revision": "SIM1",
 		"PhysicalLocation": obj{"PartLocation": obj{"ServiceLabel": "Bay " + d.bay, "LocationType": "Bay", "LocationOrdinalValue": atoi(d.bay)}},
 		"Links":            obj{"Volumes": vols, "Chassis": ref("/redfish/v1/Chassis/" + d.ctl.enclosed)}}
+	b.showDrive(d, o)
 	b.showErase(d, o)
 	return o
 }
@@ -101,40 +109,13 @@ func atoi(s string) int {
 
 func volumeRoutes(b *BMC, m map[string]*route, ctl *controller) {
 	base := b.storageURI(ctl) + "/Volumes"
-	list := &route{get: func(*call) obj {
-		var ids []string
-		if !ctl.raid {
-			for _, d := range ctl.drives {
-				ids = append(ids, base+"/"+d.id)
-			}
+	add(b, m, base, volumeList(b, ctl, base))
+	add(b, m, base+"/Capabilities", &route{get: func(*call) obj { // R111: a member that is no volume
+		if !b.hasCapabilities(ctl) {
+			return nil
 		}
-		for _, v := range ctl.volumes {
-			ids = append(ids, b.volumeURI(v))
-		}
-		o := collection("VolumeCollection.VolumeCollection", "Volume Collection", ids)
-		if ctl.raid && b.dia.storage.applyTimes != nil {
-			o["@Redfish.OperationApplyTimeSupport"] = obj{"@odata.type": "#Settings.v1_3_3.OperationApplyTimeSupport",
-				"SupportedValues": texts2list(b.dia.storage.applyTimes)}
-		}
-		if ctl.raid && b.dia.storage.capabilities {
-			o["@Redfish.CollectionCapabilities"] = obj{"@odata.type": "#CollectionCapabilities.v1_4_0.CollectionCapabilities",
-				"Capabilities": []any{obj{"CapabilitiesObject": ref(base + "/Capabilities"), "UseCase": "VolumeCreation",
-					"Links": obj{"TargetCollection": ref(base)}}}}
-		}
-		return o
-	}}
-	if ctl.raid {
-		list.post = func(c *call) *answer { return b.createVolume(c, ctl) }
-	}
-	add(b, m, base, list)
-	if ctl.raid && b.dia.storage.capabilities {
-		add(b, m, base+"/Capabilities", &route{get: func(*call) obj { // R111: a member that is no volume
-			return obj{"@odata.type": b.dia.typ("Volume"), "Id": "Capabilities", "Name": "Capabilities for VolumeCollection",
-				"RAIDType@Redfish.RequiredOnCreate": true, "RAIDType@Redfish.AllowableValues": texts2list(ctl.raidTypes()),
-				"Links@Redfish.RequiredOnCreate": true, "Links": obj{"Drives@Redfish.RequiredOnCreate": true},
-				"DisplayName@Redfish.OptionalOnCreate": true, "CapacityBytes@Redfish.OptionalOnCreate": true}
-		}})
-	}
+		return b.volumeCapabilities(ctl)
+	}})
 	find := func(c *call) *volume {
 		for _, v := range ctl.volumes {
 			if v.id == c.vars[0] {
@@ -143,25 +124,122 @@ func volumeRoutes(b *BMC, m map[string]*route, ctl *controller) {
 		}
 		return nil
 	}
+	missing := func(c *call) *answer { return b.fail(http.StatusNotFound, b.msg("ResourceMissingAtURI", c.path)) }
+	patch := func(c *call) *answer {
+		if v := find(c); v != nil && b.arrayStyle() != arrayPlain {
+			return b.patchVolume(c, v)
+		}
+		return missing(c)
+	}
 	add(b, m, base+"/*", &route{
 		get: func(c *call) obj {
 			if v := find(c); v != nil {
 				return b.volumeResource(v)
 			}
-			for _, d := range ctl.drives {
-				if !ctl.raid && d.id == c.vars[0] {
-					return b.rawDevice(d)
-				}
-			}
-			return nil
+			return b.directMember(ctl, c.vars[0])
 		},
+		patch: patch,
 		del: func(c *call) *answer {
 			if v := find(c); v != nil {
 				return b.deleteVolume(v)
 			}
-			return b.fail(http.StatusNotFound, b.msg("ResourceMissingAtURI", c.path))
+			if n := b.namespaceOf(ctl, c.vars[0]); n != nil {
+				return b.deleteNamespace(ctl, n)
+			}
+			return missing(c)
 		},
 	})
+	add(b, m, base+"/*/Settings", &route{patch: patch, get: func(c *call) obj { // pending, not current
+		if v := find(c); v != nil && b.arrayStyle() == arrayDell {
+			return obj{"@odata.type": b.storeType("Volume"), "Id": "Settings", "Name": v.name}
+		}
+		return nil
+	}})
+	add(b, m, base+"/*/Actions/Volume.Initialize", &route{post: func(c *call) *answer {
+		if v := find(c); v != nil && b.arrayStyle() != arrayPlain {
+			return b.initVolume(c, v)
+		}
+		return missing(c)
+	}})
+}
+
+// volumeList is the collection of a controller.
+func volumeList(b *BMC, ctl *controller, base string) *route {
+	return &route{get: func(*call) obj {
+		if !b.hasVolumes(ctl) {
+			return nil
+		}
+		o := collection("VolumeCollection.VolumeCollection", "Volume Collection", b.volumeIDs(ctl))
+		if ctl.raid && b.dia.storage.applyTimes != nil {
+			o["@Redfish.OperationApplyTimeSupport"] = obj{"@odata.type": "#Settings.v1_3_3.OperationApplyTimeSupport",
+				"SupportedValues": texts2list(b.dia.storage.applyTimes)}
+		}
+		if b.hasCapabilities(ctl) {
+			o["@Redfish.CollectionCapabilities"] = obj{"@odata.type": "#CollectionCapabilities.v1_4_0.CollectionCapabilities",
+				"Capabilities": []any{obj{"CapabilitiesObject": ref(base + "/Capabilities"), "UseCase": "VolumeCreation",
+					"Links": obj{"TargetCollection": ref(base)}}}}
+		}
+		return o
+	}, post: func(c *call) *answer {
+		switch {
+		case ctl.raid:
+			return b.createVolume(c, ctl)
+		case b.showNamespaces(ctl):
+			return b.createNamespace(c, ctl)
+		case !b.hasVolumes(ctl):
+			return b.fail(http.StatusNotFound, b.msg("ResourceMissingAtURI", c.path))
+		}
+		a := b.fail(http.StatusMethodNotAllowed, b.msg("OperationNotAllowed"))
+		a.header["Allow"] = "GET, HEAD"
+		return a
+	}}
+}
+
+// directMember is an entry that a direct controller shows: a namespace, or a drive that is passed through (R111).
+func (b *BMC) directMember(ctl *controller, id string) obj {
+	if n := b.namespaceOf(ctl, id); n != nil {
+		return b.namespaceResource(n)
+	}
+	for _, d := range ctl.drives {
+		if !ctl.raid && b.dia.storage.direct && d.id == id {
+			return b.rawDevice(d)
+		}
+	}
+	return nil
+}
+
+func (b *BMC) namespaceOf(ctl *controller, id string) *namespace {
+	for _, n := range ctl.spaces {
+		if n.id == id && b.showNamespaces(ctl) {
+			return n
+		}
+	}
+	return nil
+}
+
+// hasCapabilities tells whether a collection says what a new member may be.
+func (b *BMC) hasCapabilities(ctl *controller) bool {
+	return ctl.raid && b.arrayStyle() == arrayStandard || ctl.raid && b.dia.storage.capabilities || b.showNamespaces(ctl)
+}
+
+// volumeIDs are the members of a collection of volumes.
+func (b *BMC) volumeIDs(ctl *controller) []string {
+	base := b.storageURI(ctl) + "/Volumes"
+	var ids []string
+	if !ctl.raid && b.dia.storage.direct {
+		for _, d := range ctl.drives {
+			ids = append(ids, base+"/"+d.id)
+		}
+	}
+	for _, v := range ctl.volumes {
+		ids = append(ids, b.volumeURI(v))
+	}
+	for _, n := range ctl.spaces {
+		if b.showNamespaces(ctl) {
+			ids = append(ids, b.namespaceURI(ctl, n))
+		}
+	}
+	return ids
 }
 
 func (b *BMC) volumeResource(v *volume) obj {
@@ -169,11 +247,12 @@ func (b *BMC) volumeResource(v *volume) obj {
 	for _, d := range v.drives {
 		drives = append(drives, b.driveURI(d))
 	}
-	o := obj{"@odata.type": b.dia.typ("Volume"), "Id": v.id, "Name": v.name, "RAIDType": v.raid, "CapacityBytes": v.capacity,
+	o := obj{"@odata.type": b.storeType("Volume"), "Id": v.id, "Name": v.name, "RAIDType": v.raid, "CapacityBytes": v.capacity,
 		"BlockSizeBytes": 512, "Encrypted": false, "Status": enabled(), "Links": obj{"Drives": refs(drives)}}
 	if b.dia.name != dialectSupermicro {
 		o["DisplayName"] = v.name
 	}
+	b.showVolume(v, o)
 	return o
 }
 

@@ -19,7 +19,10 @@ type controller struct {
 	enclosed string // chassis that holds the drives, where drives live there
 	drives   []*drive
 	volumes  []*volume
+	spaces   []*namespace
 	jobs     []*volumeJob
+	keyID    string // of the key that drives are locked with
+	keySum   string // SHA-256 of that key
 }
 
 // drive is a physical drive.
@@ -29,7 +32,11 @@ type drive struct {
 	serial   string
 	ctl      *controller
 	volume   *volume
-	reserved bool // by a volume job that waits
+	reserved bool    // by a volume job that waits
+	spare    bool    // for all volumes
+	spareOf  *volume // for one
+	foreign  bool    // holds the configuration of another controller
+	locked   bool
 	erasing  bool
 	erased   string // SanitizationType of the last erase that was real
 }
@@ -40,6 +47,12 @@ type volume struct {
 	capacity       int64
 	drives         []*drive
 	ctl            *controller
+	strip          int64
+	spans          int
+	read, write    string // cache policies
+	encrypted      bool
+	initKind       string   // of the initialisation that runs
+	inits          []string // that have ended
 }
 
 // volumeJob creates (or deletes) a volume at the next reset.
@@ -61,6 +74,8 @@ var members = map[string]struct {
 	"RAID5":  {3, func(n int) int { return n - 1 }},
 	"RAID6":  {4, func(n int) int { return n - 2 }},
 	"RAID10": {4, func(n int) int { return n / 2 }},
+	"RAID50": {6, func(n int) int { return n - 2 }},
+	"RAID60": {8, func(n int) int { return n - 4 }},
 }
 
 // newStore puts the drives of the catalog behind controllers.
@@ -155,6 +170,11 @@ func (b *BMC) removeVolume(v *volume) {
 	for _, d := range v.drives {
 		d.volume = nil
 	}
+	for _, d := range v.ctl.drives {
+		if d.spareOf == v {
+			d.spareOf = nil
+		}
+	}
 	b.changed()
 }
 
@@ -186,6 +206,14 @@ func (b *BMC) runVolumeJobs() {
 }
 
 func (b *BMC) runVolumeJob(vj *volumeJob) {
+	if vj.make != nil && b.faults.fire("volume-fails", nil) {
+		for _, d := range vj.make.drives {
+			d.reserved = false
+		}
+		b.failJob(vj.job, b.msg("OperationFailed"))
+		b.changed()
+		return
+	}
 	if vj.make != nil {
 		b.addVolume(vj.make)
 	}
@@ -259,7 +287,7 @@ func (b *BMC) readVolume(c *call, ctl *controller) (*volume, *answer) {
 		return bad(b.msg("PropertyMissing", "RAIDType"))
 	}
 	kind, known := members[raid]
-	if !known || !slices.Contains(ctl.raidTypes(), raid) {
+	if !known || !slices.Contains(b.raidTypes(ctl), raid) {
 		return bad(b.msg("PropertyValueNotInList", raid, "RAIDType"))
 	}
 	links, _ := c.body["Links"].(obj)
@@ -275,7 +303,7 @@ func (b *BMC) readVolume(c *call, ctl *controller) (*volume, *answer) {
 			return bad(b.msg("ResourceNotFound", "Drive", uri))
 		}
 		d := ctl.drives[i]
-		if d.volume != nil || d.reserved || slices.Contains(v.drives, d) {
+		if d.volume != nil || d.reserved || d.foreign || d.locked || d.spare || d.spareOf != nil || slices.Contains(v.drives, d) {
 			return bad(b.msg("ResourceCreationConflict", uri))
 		}
 		v.drives = append(v.drives, d)
@@ -295,11 +323,10 @@ func (b *BMC) readVolume(c *call, ctl *controller) (*volume, *answer) {
 		}
 		v.capacity = n
 	}
-	n := b.id("volume", 0)
-	v.id, v.name = strconv.Itoa(n+1), fmt.Sprintf("Volume %d", n+1)
-	if b.dia.name == dialectIDRAC {
-		v.id = fmt.Sprintf("Disk.Virtual.%d:%s", n, ctl.id)
+	if a := b.readOptions(c, v); a != nil {
+		return nil, a
 	}
+	b.nameVolume(v)
 	for _, k := range []string{"DisplayName", "Name"} {
 		if s, _ := c.body[k].(string); s != "" {
 			v.name = s
@@ -308,11 +335,25 @@ func (b *BMC) readVolume(c *call, ctl *controller) (*volume, *answer) {
 	return v, nil
 }
 
-func (c *controller) raidTypes() []string {
-	if len(c.drives) < 3 {
-		return []string{"RAID0", "RAID1"}
+// nameVolume gives a new volume its id and the name that it has unless another is told.
+func (b *BMC) nameVolume(v *volume) {
+	n := b.id("volume", 0)
+	v.id, v.name = strconv.Itoa(n+1), fmt.Sprintf("Volume %d", n+1)
+	if b.dia.name == dialectIDRAC {
+		v.id = fmt.Sprintf("Disk.Virtual.%d:%s", n, v.ctl.id)
 	}
-	return []string{"RAID0", "RAID1", "RAID5", "RAID6", "RAID10"}
+}
+
+// raidTypes are those that a controller makes.
+func (b *BMC) raidTypes(c *controller) []string {
+	out := []string{"RAID0", "RAID1"}
+	if len(c.drives) >= 3 {
+		out = append(out, "RAID5", "RAID6", "RAID10", "RAID50", "RAID60")
+	}
+	if b.faults.on("no-raid60") {
+		out = slices.DeleteFunc(out, func(t string) bool { return t == "RAID60" })
+	}
+	return out
 }
 
 // deleteVolume answers DELETE on a volume.

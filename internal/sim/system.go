@@ -166,6 +166,7 @@ func (b *BMC) systemResource() obj {
 	if d.name == dialectILO {
 		o["Oem"] = b.hpeSystem()
 	}
+	b.showRAIDService(o)
 	return o
 }
 

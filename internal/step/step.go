@@ -182,8 +182,11 @@ type Args struct {
 	AfterReset   bool           `json:"after_reset,omitempty"` // bios: a bios_reset before it takes away even what is as wanted now
 	// Manner is how a host goes down: graceful asks its OS and never cuts, force cuts at once; empty asks one that may
 	// run before it cuts (power), or does not ask (reset).
-	Manner string `json:"manner,omitempty"`
-	Data   string `json:"data,omitempty"` // dump: DiagnosticDataType, and after a slash OEMDiagnosticDataType
+	Manner string         `json:"manner,omitempty"`
+	Data   string         `json:"data,omitempty"`   // dump: DiagnosticDataType, and after a slash OEMDiagnosticDataType
+	Secret rack.SecretRef `json:"secret,omitempty"` // controller_key: where the key is; never the key
+	Store  string         `json:"store,omitempty"`  // storage kinds: path of the Storage resource
+	Target string         `json:"target,omitempty"` // storage kinds: of the action; empty = the resource itself is written
 	// Places says where each entry of a manager step is read and written.
 	Places map[string]rack.SettingPlace `json:"places,omitempty"`
 }

@@ -16,20 +16,23 @@ type storage struct {
 	drives      []rack.Drive
 	volumes     []rack.Volume
 	controllers []rack.StorageController
+	namespaces  []rack.Namespace
 }
 
 // readStorage reads Storage and, where that shows no drive with a name, SimpleStorage.
 func (r *reader) readStorage(ctx context.Context, sys *redfish.Resource) *storage {
 	link := sys.Obj.Link("Storage")
+	service := r.raidService(ctx, sys.Obj)
 	r.dive(ctx, link, 2)
 	units := r.members(ctx, link)
 	parts := make([]storage, len(units))
-	each(units, func(i int, u *redfish.Resource) { parts[i] = r.readStorageUnit(ctx, u) })
+	each(units, func(i int, u *redfish.Resource) { parts[i] = r.readStorageUnit(ctx, u, service) })
 	out := &storage{}
 	for _, p := range parts {
 		out.drives = append(out.drives, p.drives...)
 		out.volumes = append(out.volumes, p.volumes...)
 		out.controllers = append(out.controllers, p.controllers...)
+		out.namespaces = append(out.namespaces, p.namespaces...)
 	}
 	if !slices.ContainsFunc(out.drives, func(d rack.Drive) bool { return d.Model != "" || d.SerialNumber != "" }) {
 		if simple := r.simpleDrives(ctx, sys.Obj.Link("SimpleStorage")); len(simple) > 0 {
@@ -40,8 +43,8 @@ func (r *reader) readStorage(ctx context.Context, sys *redfish.Resource) *storag
 	return out
 }
 
-// readStorageUnit reads one Storage resource: its drives, volumes and what its controller can do.
-func (r *reader) readStorageUnit(ctx context.Context, u *redfish.Resource) storage {
+// readStorageUnit reads one Storage resource: its drives, volumes and what its controller can do; service is Dell's for all of them.
+func (r *reader) readStorageUnit(ctx context.Context, u *redfish.Resource, service redfish.Object) storage {
 	var s storage
 	links := u.Obj.Links("Drives")
 	r.prefetchDrives(ctx, u, links)
@@ -73,6 +76,8 @@ func (r *reader) readStorageUnit(ctx context.Context, u *redfish.Resource) stora
 	c := rack.StorageController{ID: idOf(u), Path: u.URI, Name: text(u.Obj, "Name")}
 	s.volumes = r.volumes(volumes, drives, s.drives, u, &c)
 	r.controllerAbilities(ctx, u, ctl, empty, &c)
+	r.offer(ctx, u, service, drives, &c)
+	s.namespaces = r.namespaces(volumes, serialsOf(drives), u)
 	s.controllers = []rack.StorageController{c}
 	return s
 }
@@ -211,18 +216,18 @@ func dedupeDrives(in []rack.Drive) []rack.Drive {
 // settings twin. Drives are named by serial.
 func (r *reader) volumes(list, drives []*redfish.Resource, known []rack.Drive, u *redfish.Resource,
 	c *rack.StorageController) []rack.Volume {
-	serials := map[string]string{}
-	for i := range drives {
-		serials[redfish.Key(drives[i].URI)] = serial(drives[i].Obj)
-	}
+	serials := serialsOf(drives)
 	var out []rack.Volume
 	for _, v := range list {
 		raid := raidType(v.Obj)
+		if v.Obj.Obj("NVMeNamespaceProperties") != nil { // of a drive, and no work of a controller
+			continue
+		}
 		if raid == "" || strings.EqualFold(lastSegment(v.URI), "Capabilities") || strings.EqualFold(lastSegment(v.URI), "Settings") {
 			continue
 		}
 		vol := rack.Volume{ID: idOf(v), Path: v.URI, Name: text(v.Obj, "Name"), RAIDType: raid,
-			CapacityBytes: r.amount(v, "CapacityBytes"), Controller: u.URI, Drives: []string{}}
+			CapacityBytes: r.amount(v, "CapacityBytes"), Controller: u.URI, Drives: []string{}, Detail: r.volumeDetail(v, serials)}
 		for _, l := range v.Obj.Links("Links", "Drives") {
 			sn := serials[redfish.Key(l)]
 			vol.Drives = append(vol.Drives, sn)
@@ -238,6 +243,15 @@ func (r *reader) volumes(list, drives []*redfish.Resource, known []rack.Drive, u
 			continue
 		}
 		out = append(out, vol)
+	}
+	return out
+}
+
+// serialsOf gives the serial numbers of drives by path.
+func serialsOf(drives []*redfish.Resource) map[string]string {
+	out := map[string]string{}
+	for _, d := range drives {
+		out[redfish.Key(d.URI)] = serial(d.Obj)
 	}
 	return out
 }

@@ -222,6 +222,7 @@ func (s *system) finish() rack.System {
 	}
 	if s.shelf != nil {
 		o.Drives, o.Volumes, o.Controllers = s.shelf.drives, s.shelf.volumes, s.shelf.controllers
+		o.Namespaces = s.shelf.namespaces
 	}
 	if o.NICs = s.nics; len(o.NICs) == 0 {
 		o.NICs = s.bare // beside ports with a MAC they would be the same ports again
