@@ -35,6 +35,9 @@ func newApply(a *app) *cobra.Command {
 		Long: `Apply plans, asks, does it, and then reads everything again: it is finished when a new plan is empty. With a file of
 metalwright plan -out it does exactly that plan and refuses when a device has moved meanwhile.
 
+BMCs that still have what they left the factory with are claimed first, where the blueprint keeps their accounts in escrow: that is a plan
+of its own, which is asked for, and what follows is read and planned after it.
+
 An apply that was cut off is gone on with by the same command: what was begun is looked at first and never repeated blindly.
 The first interrupt lets what is under way finish and starts nothing new; the second leaves at once.` +
 			codes(exitDone, exitError, exitStopped, exitMoved, exitInterrupted),
@@ -69,6 +72,13 @@ The first interrupt lets what is under way finish and starts nothing new; the se
 }
 
 func (a *app) apply(ctx context.Context, w *engine.Workspace, f *applyFlags, file string) error {
+	var unclaimed error
+	if file == "" {
+		var err error
+		if unclaimed, err = a.claimFirst(ctx, w, f); err != nil {
+			return err
+		}
+	}
 	if !f.fresh && file == "" {
 		pending, err := w.Pending()
 		if err != nil {
@@ -92,6 +102,9 @@ func (a *app) apply(ctx context.Context, w *engine.Workspace, f *applyFlags, fil
 	if p.Empty() {
 		if p.Report.Clean() && len(f.only) == 0 {
 			err = w.KeepSetups(o)
+		}
+		if unclaimed != nil {
+			return errors.Join(err, withCode(exitStopped, unclaimed))
 		}
 		return errors.Join(err, planCode(p, false))
 	}

@@ -18,6 +18,7 @@ func newPlan(a *app) *cobra.Command {
 	c := &cobra.Command{
 		Use: "plan [DIR]", GroupID: "rack", Short: "Show what would change, with resets, minutes and needs of hands",
 		Long: `Plan reads every node and shows what would have to change so that the rack is as the blueprint says. It changes nothing.
+BMCs that are not claimed yet are shown with their claim: what follows cannot be read before that.
 With -out the plan is kept; metalwright apply FILE does exactly that plan, or refuses when a device has moved meanwhile.` +
 			codes(exitDone, exitError, exitChanges, exitStopped, exitInterrupted) + "\n\nCode 2 is returned only with --detailed-exitcode.",
 		Example: "  metalwright plan\n  metalwright plan lab -out lab.plan\n  metalwright plan --json --detailed-exitcode\n  metalwright plan --act boot_once=Pxe@a01-n1 -out boot.plan",
@@ -32,15 +33,19 @@ With -out the plan is kept; metalwright apply FILE does exactly that plan, or re
 			if err != nil {
 				return err
 			}
+			claim, _ := w.PlanClaim(c.Context(), only)
 			p, o := w.Plan(c.Context(), engine.SurveyOptions{Only: only, Acts: asked, Progress: a.progress("read")})
 			if err := c.Context().Err(); err != nil {
 				return err
 			}
 			if a.json {
-				err = a.printJSON(p)
+				err = a.printJSON(planJSON(p, claim))
 			} else {
+				if claims(claim) {
+					a.showClaim(claim)
+				}
 				a.showPlan(w.Design, p)
-				if !p.Empty() {
+				if !p.Empty() || !claim.Empty() {
 					a.say("to do it: metalwright apply%s", dirArg(w.Dir))
 				}
 			}
@@ -50,7 +55,7 @@ With -out the plan is kept; metalwright apply FILE does exactly that plan, or re
 			if err != nil {
 				return err
 			}
-			return planCode(p, detailed)
+			return bothCode(p, claim, detailed)
 		},
 	}
 	f.add(c)
@@ -60,6 +65,30 @@ With -out the plan is kept; metalwright apply FILE does exactly that plan, or re
 	c.Flags().StringSliceVar(&only, "node", nil, "only these nodes")
 	acts.add(c)
 	return c
+}
+
+// planJSON is a plan as it is printed: with that of the claims that come first, where there are any.
+func planJSON(p, claim plan.Plan) any {
+	if !claims(claim) {
+		return p
+	}
+	return struct {
+		plan.Plan
+		Claim plan.Plan `json:"claim"`
+	}{p, claim}
+}
+
+// bothCode is planCode of a plan and of the claims that come before it: with claims to do, something can be done.
+func bothCode(p, claim plan.Plan, detailed bool) error {
+	switch {
+	case len(claim.Report.Unreadable) > 0:
+		return planCode(claim, detailed)
+	case claim.Empty() || len(p.Report.Unreadable) > 0:
+		return planCode(p, detailed)
+	case detailed:
+		return withCode(exitChanges, nil)
+	}
+	return nil
 }
 
 // planCode says by exit code how a plan stands: what waits, is blocked or unreadable is an error, as nothing is silent.

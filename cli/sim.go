@@ -44,8 +44,8 @@ func newSimUp(a *app) *cobra.Command {
 		Short: "Simulate every node of a blueprint until interrupted",
 		Long: `Up starts one BMC over TLS for every node of the blueprint and writes site.bind.hcl (address, certificate pin, secret reference),
 which the other commands read. --speed divides every duration: with 60, a minute passes in a second. --faults plays what real BMCs
-do wrong; see metalwright sim faults. --factory leaves the BMCs as they leave the factory: the bindings carry no credential, and the
-password of each label stands in .metalwright/labels, for metalwright rotate.` + codes(exitDone, exitError),
+do wrong; see metalwright sim faults. --factory leaves the rack as it is delivered: hosts off, and BMCs with the passwords of their
+labels, which stand in .metalwright/labels and are named by the bindings. metalwright apply claims such BMCs first.` + codes(exitDone, exitError),
 		Example: "  metalwright sim up lab --speed 60\n  metalwright sim up lab --faults R17,R39 --seed 7\n  metalwright sim up lab --factory",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -92,8 +92,8 @@ password of each label stands in .metalwright/labels, for metalwright rotate.` +
 	c.Flags().Float64Var(&speed, "speed", 1, "divide every duration by this")
 	c.Flags().Uint64Var(&seed, "seed", 1, "the only source of chance: passwords, serial numbers, when faults strike")
 	c.Flags().StringSliceVar(&faults, "faults", nil, "faults to play: a list of ids, or all")
-	c.Flags().BoolVar(&factory, "factory", false, "BMCs have the password of their label, and some take nothing but another")
-	c.Flags().StringVar(&power, "power", "On", "what hosts are at the start: On or Off")
+	c.Flags().BoolVar(&factory, "factory", false, "the rack as it is delivered: hosts off, BMCs with the password of their label, boot from the network, an old volume")
+	c.Flags().StringVar(&power, "power", "", "what hosts are at the start: On or Off (default On; Off with --factory)")
 	c.Flags().DurationVar(&latency, "latency", 0, "added to every request, before --speed")
 	return c
 }
@@ -113,9 +113,11 @@ func simSecrets(r *sim.Rack, bindings []rack.Binding, state string, factory bool
 		if err := os.WriteFile(filepath.Join(dir, b.Node), []byte(p+"\n"), 0o600); err != nil {
 			return err
 		}
-		bindings[i].Credential = rack.SecretRef("file:" + filepath.ToSlash(filepath.Join(engine.StateDir, folder, b.Node)))
-		if factory {
-			bindings[i].Username, bindings[i].Credential = "", "" // the blueprint says what they become
+		ref := rack.SecretRef("file:" + filepath.ToSlash(filepath.Join(engine.StateDir, folder, b.Node)))
+		bindings[i].Credential = ref
+		if factory { // what they become says the blueprint
+			user, _ := pass(b.Node)
+			bindings[i].Username, bindings[i].Credential, bindings[i].FactoryUsername, bindings[i].Factory = "", "", user, ref
 		}
 	}
 	return nil

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -94,7 +95,10 @@ func (a *app) showChanges(changes []plan.Change) {
 }
 
 func (a *app) showReport(p plan.Plan) {
-	a.showNotes("needs hands", "!", p.Report.Waiting)
+	first := slices.DeleteFunc(slices.Clone(p.Report.Waiting), func(n plan.Note) bool { return n.Rule != plan.RuleUnclaimed })
+	hands := slices.DeleteFunc(slices.Clone(p.Report.Waiting), func(n plan.Note) bool { return n.Rule == plan.RuleUnclaimed })
+	a.showNotes("claim first", "~", first)
+	a.showNotes("needs hands", "!", hands)
 	a.showNotes("blocked", "✗", p.Report.Blocked)
 	a.showNotes("could not be read", "?", p.Report.Unreadable)
 }

@@ -25,6 +25,9 @@ func (a *app) showPlan(d rack.Design, p plan.Plan) {
 	case p.Empty() && p.Report.Clean():
 		a.printf("plan %s  nothing to do: the rack is as the design says\n", p.Digest.Short())
 		return
+	case p.Empty() && unclaimedOnly(p):
+		a.printf("plan %s  empty: the rest is read and planned after the claim\n", p.Digest.Short())
+		return
 	case p.Empty():
 		a.printf("plan %s  nothing can be done while the report is not clean\n", p.Digest.Short())
 		return
@@ -298,11 +301,15 @@ func reportLine(d rack.Design, p plan.Plan) string {
 		}
 		return len(names)
 	}
+	first := map[bool][]plan.Note{}
+	for _, n := range p.Report.Waiting {
+		first[n.Rule == plan.RuleUnclaimed] = append(first[n.Rule == plan.RuleUnclaimed], n)
+	}
 	parts := []string{count(len(p.Nodes), "node") + " to change"}
 	for _, c := range []struct {
 		notes []plan.Note
 		text  string
-	}{{p.Report.Waiting, "waiting for hands"}, {p.Report.Blocked, "blocked"}, {p.Report.Unreadable, "not readable"}} {
+	}{{first[true], "to be claimed first"}, {first[false], "waiting for hands"}, {p.Report.Blocked, "blocked"}, {p.Report.Unreadable, "not readable"}} {
 		if n := stuck(c.notes); n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, c.text))
 		}

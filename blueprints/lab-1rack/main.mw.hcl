@@ -6,8 +6,9 @@ blueprint {
 }
 
 rack "lab" {
-  site  = site.lab
-  model = hw.rack.eia_48u
+  site     = site.lab
+  model    = hw.rack.eia_48u
+  position = "A/1"
   power {
     feeds       = 3 # the DGX has six supplies: losing one of two feeds leaves 3 x 3.3 kW, less than its 10.2 kW
     contract_kw = 60
@@ -23,6 +24,10 @@ node "dell" {
   bmc {
     username   = var.bmc_username
     credential = secret(var.bmc_credential)
+    account {
+      enabled         = var.claim
+      factory_account = "delete"
+    }
   }
   bios {
     profile    = hw.server.dell_r750.bios.virtualisation
@@ -51,6 +56,10 @@ node "lenovo" {
   bmc {
     username   = var.bmc_username
     credential = secret(var.bmc_credential)
+    account {
+      enabled         = var.claim
+      factory_account = "delete"
+    }
   }
   bios {
     profile = hw.server.lenovo_sr670_v2.bios.training
@@ -77,6 +86,10 @@ node "hpe" {
   bmc {
     username   = var.bmc_username
     credential = secret(var.bmc_credential)
+    account {
+      enabled         = var.claim
+      factory_account = "delete"
+    }
   }
   bios {
     profile = hw.server.hpe_dl380a_gen11.bios.inference
@@ -94,6 +107,12 @@ node "hpe" {
       }
     }
   }
+  nics {
+    port "rails" {
+      adapter = "MCX755106AC" # shipped for either protocol
+      link    = "ethernet"
+    }
+  }
 }
 
 node "smc" {
@@ -104,6 +123,10 @@ node "smc" {
   bmc {
     username   = var.bmc_username
     credential = secret(var.bmc_credential)
+    account {
+      enabled         = var.claim
+      factory_account = "delete"
+    }
   }
   bios {
     profile = hw.server.sys_821ge_tnhr.bios.training
@@ -130,6 +153,10 @@ node "dgx" {
   bmc {
     username   = var.bmc_username
     credential = secret(var.bmc_credential)
+    account {
+      enabled         = var.claim
+      factory_account = "delete"
+    }
   }
   bios { # its boot order is not managed: correcting it is unsafe on this platform
     profile = hw.server.dgx_h100.bios.training
@@ -144,6 +171,10 @@ node "gb200" {
   bmc {
     username   = var.bmc_username
     credential = secret(var.bmc_credential)
+    account {
+      enabled         = var.claim
+      factory_account = "delete"
+    }
   }
   bios {
     profile = hw.server.gb200_compute_tray.bios.training
@@ -151,6 +182,38 @@ node "gb200" {
   boot {
     order = ["Hdd", "Pxe"]
   }
+}
+
+# Two rails, for the three nodes with Ethernet adapters. A node whose cable is known to be another is not started.
+switch "leaf" {
+  for_each   = { leaf1 = "48:b0:2d:00:00:01", leaf2 = "48:b0:2d:00:00:02" }
+  hardware   = hw.switch.sn5600
+  at         = { rack = rack.lab, u = each.key == "leaf1" ? 36 : 38 }
+  os         = "cumulus"
+  chassis_id = each.value # BMCs tell the address of a switch, and many not its name
+}
+
+switch "spine" {
+  for_each   = { spine1 = "48:b0:2d:00:00:11", spine2 = "48:b0:2d:00:00:12" }
+  hardware   = hw.switch.sn5600
+  at         = { rack = rack.lab, u = each.key == "spine1" ? 32 : 34 }
+  os         = "sonic"
+  chassis_id = each.value
+}
+
+switch "oob" {
+  hardware   = hw.switch.sn2201
+  at         = { rack = rack.lab, u = 41 }
+  os         = "cumulus"
+  chassis_id = "48:b0:2d:00:00:21"
+}
+
+fabric "rails" {
+  design     = hw.fabric.lab_rail2
+  attach     = [node.dell, node.lenovo, node.hpe]
+  leaf       = switch.leaf
+  spine      = switch.spine
+  management = switch.oob
 }
 
 firmware "dell" {

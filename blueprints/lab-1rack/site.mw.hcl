@@ -19,6 +19,12 @@ variable "bmc_credential" {
   description = "Where the BMC password is found, never the password: env:NAME, file:PATH, age:PATH."
 }
 
+variable "claim" {
+  type        = bool
+  default     = false
+  description = "true: the accounts of the BMCs are Metalwright's own. Factory-fresh BMCs are claimed, passwords are kept in escrow."
+}
+
 region "home" {
   jurisdiction = var.country
   policy       = policies[lower(var.country)].baseline

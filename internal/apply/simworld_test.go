@@ -88,7 +88,7 @@ func planOf(d rack.Design, r *sim.Rack) (plan.Plan, error) {
 		if err != nil {
 			return plan.Plan{}, err
 		}
-		dev, gaps, err := drv.Survey(context.Background(), inventory.Options{Facets: []rack.Facet{rack.FacetRegistry}})
+		dev, gaps, err := drv.Survey(context.Background(), inventory.Options{Facets: d.Facets(n)})
 		if err = errors.Join(err, drv.Close(context.Background())); err != nil {
 			return plan.Plan{}, fmt.Errorf("survey %s: %w", n.Name, err)
 		}

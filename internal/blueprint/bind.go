@@ -14,11 +14,12 @@ import (
 )
 
 // bindAttributes are the attributes of bind, in the order in which they are written.
-var bindAttributes = list{"url", "pin_sha256", "ca_file", "serial", "mac", "system", "username", "credential"}
+var bindAttributes = list{"url", "pin_sha256", "ca_file", "serial", "mac", "system", "username", "credential", "factory_username", "factory"}
 
 var bindSpec = &blockSpec{labels: 1, freeLabel: true, attrs: attrs(list{"url"}, bindAttributes[1:]...)}
 
-// ParseBindings reads site.bind.hcl: bind "NODE" { url pin_sha256 ca_file serial mac system username credential }.
+// ParseBindings reads site.bind.hcl: bind "NODE" { url pin_sha256 ca_file serial mac system username credential
+// factory_username factory }.
 // What could be
 // read is returned, in the order of the text.
 func ParseBindings(name string, src []byte) ([]rack.Binding, diag.List) {
@@ -58,7 +59,8 @@ func ParseBindings(name string, src []byte) ([]rack.Binding, diag.List) {
 		out = append(out, rack.Binding{Node: b.Labels[0], URL: vals["url"], PinSHA256: vals["pin_sha256"],
 			CAFile: vals["ca_file"],
 			Serial: vals["serial"], MAC: vals["mac"], System: vals["system"], Username: vals["username"],
-			Credential: rack.SecretRef(vals["credential"])})
+			Credential: rack.SecretRef(vals["credential"]), FactoryUsername: vals["factory_username"],
+			Factory: rack.SecretRef(vals["factory"])})
 	}
 	return out, p.diags
 }
@@ -69,7 +71,7 @@ func (p *parser) bindValue(name string, expr hcl.Expression) string {
 	if diags.HasErrors() || v.IsNull() || !v.IsKnown() { // not known: a hole in text that did not parse
 		return ""
 	}
-	if name == "credential" {
+	if name == "credential" || name == "factory" {
 		if v.Type() != secretType {
 			p.errorf(expr.Range(), "Secret in the text", "%q takes a reference, never the secret: "+
 				"secret(\"env:NAME\") or secret(\"file:PATH\").", name)
@@ -140,13 +142,14 @@ func WriteBindings(bindings []rack.Binding, previous []byte) ([]byte, error) {
 func setBinding(body *hclwrite.Body, b rack.Binding) {
 	vals := map[string]string{"url": b.URL, "pin_sha256": b.PinSHA256, "ca_file": b.CAFile, "serial": b.Serial,
 		"mac":    b.MAC,
-		"system": b.System, "username": b.Username, "credential": string(b.Credential)}
+		"system": b.System, "username": b.Username, "credential": string(b.Credential),
+		"factory_username": b.FactoryUsername, "factory": string(b.Factory)}
 	for _, name := range bindAttributes {
 		s := vals[name]
 		switch {
 		case s == "":
 			body.RemoveAttribute(name)
-		case name == "credential":
+		case name == "credential" || name == "factory":
 			body.SetAttributeRaw(name, hclwrite.TokensForFunctionCall("secret",
 				hclwrite.TokensForValue(cty.StringVal(s))))
 		default:

@@ -158,6 +158,9 @@ func (rd *reader) site(in *instance) {
 			e.Networks = append(e.Networks, rack.Network{Name: name, CIDR: cidr, Origin: diag.At(n.rng)})
 		}
 	}
+	if x := rd.sub("escrow", "escrow"); x != nil {
+		e.Escrow = x.escrow(e.Endpoints["vault"])
+	}
 	if p := rd.sub("power", "power"); p != nil {
 		feeds, _ := p.whole("feeds", "feeds", 1, 64)
 		e.Power = &rack.SitePower{ContractKW: p.numberPtr("contract_kw", "contract_kw", &powerKW), Feeds: feeds}

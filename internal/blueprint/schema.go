@@ -75,6 +75,7 @@ var topBlocks = map[string]*blockSpec{
 		blocks: nested{
 			"endpoints": {object: true, open: true},
 			"network":   {labels: 1, repeat: true, attrs: attrs(list{"cidr"}, "description")},
+			"escrow":    object(nil, "location", "token"),
 			"power":     object(nil, "contract_kw", "feeds", "redundancy", "voltage", "peak_kw_used", "source"),
 			"cooling":   object(nil, "classes", "offers", "air_kw_per_rack", "liquid_kw", "supply_c", "flow_lpm", "source"),
 			"floor":     object(nil, "kg_per_rack", "kg_per_m2", "rack_height_u", "positions", "source"),

@@ -19,6 +19,8 @@ type Access struct {
 	Known func(context.Context) ([]secret.Credential, error)
 	// Factory gives the credential that a BMC has again after a reset to factory defaults; nil = none.
 	Factory func(context.Context) (secret.Credential, error)
+	// FactoryUser is the user of the factory's account, where the binding names it; empty = as the blueprint says.
+	FactoryUser string
 	// Tried is asked before a credential is sent, and may refuse: it was refused by this BMC lately. nil = it never does.
 	Tried func(secret.Credential) error
 

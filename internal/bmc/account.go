@@ -43,6 +43,7 @@ func (d *Driver) Accounts(ctx context.Context) (rack.AccountService, error) {
 			return rack.AccountService{}, err
 		}
 		s.Generation, s.Since, s.Pending = e.Generation, e.Since, e.Next != nil
+		s.Factory = d.ep.Access.FactoryUser
 	}
 	return s, nil
 }

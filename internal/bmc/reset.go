@@ -21,9 +21,8 @@ const (
 	bmcDownTries  = 45                // looks for the BMC to stop answering after its reset: 90 s
 	bmcUpTries    = 450               // looks for it to answer again: 15 min
 	// looks for the first sign of a restart before another verb is used: 40 s (R93: 22-24 s)
-	changeTries   = 20
-	goodReads     = 3 // authenticated reads in a row that make a BMC ready (R37, R79)
-	auxCycleFresh = 10 * time.Minute
+	changeTries = 20
+	goodReads   = 3 // authenticated reads in a row that make a BMC ready (R37, R79)
 )
 
 func (d *Driver) checkReset(ctx context.Context, s step.Step, op *step.Op) (step.State, error) {
@@ -45,6 +44,9 @@ func (d *Driver) checkReset(ctx context.Context, s step.Step, op *step.Op) (step
 	if s.Activation.Host() {
 		changed = v.hostMoved(op.Baseline)
 	}
+	if s.Activation == step.AuxCycle && !v.on() { // the next Act goes on from there, be the answer to the cycle lost
+		d.c.leftOff(s.Args.System, v.bmcMoved(op.Baseline))
+	}
 	since := time.Since(op.Started)
 	settle := d.paced(max(time.Duration(s.EstimatedS)*time.Second, settleDefault))
 	switch {
@@ -62,7 +64,6 @@ func (d *Driver) checkReset(ctx context.Context, s step.Step, op *step.Op) (step
 	}
 	if s.Activation.Host() && !v.on() {
 		if since > d.paced(halfWayAfter) && v.power == "Off" {
-			d.c.leftOff(s.Args.System, s.Activation == step.AuxCycle && v.bmcMoved(op.Baseline))
 			return state(step.Ready, v.facts(), "the host was left off half-way through its reset"), nil
 		}
 		return state(step.Working, v.facts(), "the host is %s", v.power), nil
@@ -372,7 +373,7 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 		return err
 	}
 	// half-way: the cycle is behind us, the host is not on yet
-	if !v.on() && (d.c.takeCycled(a.s.Args.System) || d.freshlyReset(v)) {
+	if !v.on() && d.c.takeCycled(a.s.Args.System) {
 		if err := a.note("transition", true); err != nil {
 			return err
 		}
@@ -463,19 +464,6 @@ func (d *Driver) cycleByBIOS(ctx context.Context, a *act, v vitals, way auxVerb)
 		return fmt.Errorf("arm %s: %w", way.bios, err)
 	}
 	return d.offOn(ctx, a, v)
-}
-
-// freshlyReset tells by the BMC's own clock whether it started a few minutes ago, and since the host lost its power: a
-// BMC reset of our own before that is no aux cycle. LastResetTime of a System is the last change of its power (bmcweb:
-// the chassis state's LastStateChangeTime).
-func (d *Driver) freshlyReset(v vitals) bool {
-	now, err1 := time.Parse(time.RFC3339, v.bmc.Obj.Str("DateTime"))
-	reset, err2 := time.Parse(time.RFC3339, v.bmcReset)
-	if err1 != nil || err2 != nil || now.Before(reset) || now.Sub(reset) >= auxCycleFresh {
-		return false
-	}
-	change, err := time.Parse(time.RFC3339, v.lastReset)
-	return err == nil && reset.After(change)
 }
 
 // back waits until a BMC that has gone answers again: three good reads in a row.

@@ -213,20 +213,46 @@ func TestAuxCycle(t *testing.T) {
 	})
 }
 
-// A crash between the cycle and On: only On is left to do.
+// A crash between the cycle and On, be the answer to the cycle on record or not: only On is left to do.
 func TestAuxCycleHalfWay(t *testing.T) {
+	for _, sent := range []bool{true, false} {
+		f := trayThatIsOff()
+		d := f.driver(Options{})
+		op := step.Op{Baseline: step.Facts{"power_state": "Off", "last_reset_time": "2025-12-31T23:59:00Z",
+			"bmc_last_reset_time": "2025-12-31T23:00:00Z"}, Started: time.Now().Add(-time.Hour), Sent: sent}
+		mustCheck(t, d, resetStep(step.AuxCycle), &op, step.Ready)
+		if err := d.Act(t.Context(), resetStep(step.AuxCycle), (&journal{}).record); err != nil {
+			t.Fatal(err)
+		}
+		if got := verbs(f); got != "On" {
+			t.Fatalf("sent %v: said %q", sent, got)
+		}
+	}
+}
+
+// A host that was off all along, minutes after a BMC reset of our own: that was no aux cycle.
+func TestAuxCycleOfAHostThatIsOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := trayThatIsOff()
+		f.on["POST /aux"] = func(obj) (*redfish.Response, error) { return &redfish.Response{}, nil }
+		if err := f.driver(Options{}).Act(t.Context(), resetStep(step.AuxCycle), (&journal{}).record); err != nil {
+			t.Fatal(err)
+		}
+		if got := verbs(f); got != "AuxPowerCycle On" {
+			t.Fatalf("said %q", got)
+		}
+	})
+}
+
+// trayThatIsOff is a tray whose BMC has started after its host was switched off.
+func trayThatIsOff() *fake {
 	f := newFake("NVIDIA")
 	hostVerbs(f)
 	f.set(sysPath, "Off", "PowerState")
 	f.set(sysPath, "2025-12-31T23:59:00Z", "LastResetTime")
 	f.set(bmcPath, "2026-01-01T00:03:00Z", "DateTime")
 	f.put("/redfish/v1/Chassis/BMC_0", obj{"Actions": obj{"Oem": obj{"#NvidiaChassis.AuxPowerReset": obj{"target": "/aux"}}}})
-	if err := f.driver(Options{}).Act(t.Context(), resetStep(step.AuxCycle), (&journal{}).record); err != nil {
-		t.Fatal(err)
-	}
-	if got := verbs(f); got != "On" {
-		t.Fatalf("said %q", got)
-	}
+	return f
 }
 
 // A crash after the host was switched off for the cycle, minutes after a BMC reset of our own: the cycle is still to

@@ -72,14 +72,14 @@ func factory(t *testing.T, d rack.Design) rack.Observation {
 		if err != nil {
 			t.Fatal(err)
 		}
-		dev, gaps, err := inventory.Read(t.Context(), client, inventory.Options{Facets: []rack.Facet{rack.FacetRegistry}})
+		n, _ := d.Node(b.Node)
+		dev, gaps, err := inventory.Read(t.Context(), client, inventory.Options{Facets: d.Facets(n)})
 		if err != nil || len(gaps) > 0 {
 			t.Fatalf("read %s: %v, gaps %v", b.Node, err, gaps)
 		}
 		if err := client.Close(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		n, _ := d.Node(b.Node)
 		dev.Address, dev.Node = string(n.Address), b.Node
 		o.Devices = append(o.Devices, dev)
 	}

@@ -9,8 +9,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"filippo.io/age"
-
 	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/sim"
@@ -32,15 +30,7 @@ var claimText = strings.ReplaceAll(threeNodes, `
 // TestRotate claims three factory-fresh BMCs, rotates them again, reads them with what the escrow holds, and looks for every
 // password in everything that was written.
 func TestRotate(t *testing.T) {
-	id, err := age.GenerateX25519Identity()
-	if err != nil {
-		t.Fatal(err)
-	}
-	key := filepath.Join(t.TempDir(), "key.txt")
-	if err := os.WriteFile(key, []byte(id.String()+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("METALWRIGHT_AGE_IDENTITY", key)
+	withIdentity(t)
 	synctest.Test(t, func(t *testing.T) {
 		names := []string{"dell", "lenovo", "smc"}
 		d := newDesk(t, claimText, sim.Options{Factory: true})

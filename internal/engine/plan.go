@@ -19,6 +19,7 @@ type SurveyOptions struct {
 	Acts     []plan.Act            // what is asked for once, besides
 	Deep     bool                  // read too what planning the Design needs beyond a survey
 	Cables   bool                  // read too what BMCs tell of the neighbours of ports
+	skip     []string              // addresses of nodes that are not read: their BMCs are not claimed
 }
 
 // Survey reads every node of the Design, and says as a gap what could not be read. It changes nothing.
@@ -28,13 +29,16 @@ func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observat
 		if len(opt.Only) > 0 && !slices.Contains(opt.Only, n.Name) && !slices.Contains(opt.Only, string(n.Address)) {
 			continue
 		}
+		if slices.Contains(opt.skip, string(n.Address)) {
+			continue
+		}
 		targets = append(targets, survey.Target{Address: string(n.Address), Node: n.Name, Endpoint: w.Bindings[n.Name].URL,
 			Open: func(ctx context.Context) (survey.Reader, error) {
 				return w.reader(ctx, n, w.facets(plan.WithActs(n, opt.Acts), opt))
 			}})
 	}
 	o := survey.Run(ctx, targets, survey.Options{Progress: opt.Progress})
-	o.Cables = w.cables()
+	o.Cables, o.Unclaimed = w.cables(), opt.skip
 	return o
 }
 
@@ -50,9 +54,13 @@ func (w *Workspace) facets(n rack.Node, opt SurveyOptions) []rack.Facet {
 }
 
 // Plan surveys and plans. The observation it rests on comes with it. Nodes that could not be read well enough to plan are read
-// once more: a BMC that was busy, or that told nulls while it started, is the usual reason.
+// once more: a BMC that was busy, or that told nulls while it started, is the usual reason. Nodes that are not claimed are not read:
+// see PlanClaim.
 func (w *Workspace) Plan(ctx context.Context, opt SurveyOptions) (plan.Plan, rack.Observation) {
 	opt.Deep = true
+	for _, n := range w.unclaimed(ctx, opt.Only) {
+		opt.skip = append(opt.skip, string(n.Address))
+	}
 	o := w.Survey(ctx, opt)
 	w.markUnfinished(&o)
 	po := w.planOptions(opt)
@@ -98,7 +106,7 @@ func merged(o, second rack.Observation, nodes []string, d rack.Design) rack.Obse
 			addr[string(n.Address)] = true
 		}
 	}
-	out := rack.Observation{Format: o.Format, Taken: second.Taken, Cables: second.Cables}
+	out := rack.Observation{Format: o.Format, Taken: second.Taken, Cables: second.Cables, Unclaimed: o.Unclaimed}
 	for _, dev := range o.Devices {
 		if !addr[dev.Address] {
 			out.Devices = append(out.Devices, dev)

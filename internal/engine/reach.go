@@ -152,7 +152,7 @@ func (w *Workspace) login(n rack.Node, b rack.Binding) func(context.Context) (st
 			return "", "", step.Fail(step.Auth, fmt.Errorf("no credential for the BMC of %s", n.Name),
 				`Give bmc { username = … credential = secret("env:NAME") } in the blueprint, or username and credential in `+BindingsFile+".")
 		}
-		v, err := w.resolver.Resolve(ctx, ref)
+		v, err := w.secretsOf(n).Resolve(ctx, ref)
 		if err != nil {
 			return "", "", err
 		}

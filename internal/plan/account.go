@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -35,8 +36,8 @@ func rotate(n rack.Node, dev rack.Device) ([]step.Step, string) {
 		Expect: step.Facts{"generation": int64(a.Generation)},
 		Want:   step.Facts{"generation": int64(a.Generation + 1), "username": n.BMC.Username},
 		Args:   step.Args{Length: length, Method: spec.FactoryAccount}}
-	if spec.FactoryUsername != n.BMC.Username {
-		s.Args.Targets = []string{spec.FactoryUsername}
+	if user := cmp.Or(a.Factory, spec.FactoryUsername); user != n.BMC.Username {
+		s.Args.Targets = []string{user}
 	}
 	return []step.Step{s}, ""
 }

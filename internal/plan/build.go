@@ -204,6 +204,8 @@ func (n *nodeBuild) seen() bool {
 		n.block("node.twice", "Two devices for one node",
 			fmt.Sprintf("%d devices are bound to %q. Correct the bindings, then survey again.", matches, n.node.Name), n.node.Origin)
 		return false
+	case matches == 0 && n.unclaimed():
+		return false
 	case matches == 0:
 		n.gaps = append(n.o.GapsOf(string(n.node.Address)), n.o.GapsOf(n.node.Name)...)
 		n.unreadable("node.unseen", "Node not seen", "No BMC answered for this node."+because(n.gaps)+

@@ -16,6 +16,14 @@ type AccountSpec struct {
 	Origin          diag.Origin `json:"origin,omitzero"`
 }
 
+// EscrowSpec says where the accounts of a site's BMCs are kept. The vault's address is the site's endpoint of the role vault, so that
+// it stands in the closed list like every other.
+type EscrowSpec struct {
+	Location string      `json:"location,omitempty"` // a folder, or vault:MOUNT/PATH; empty = .metalwright/escrow
+	Token    SecretRef   `json:"token,omitempty"`    // of the vault; empty = VAULT_TOKEN
+	Origin   diag.Origin `json:"origin,omitzero"`
+}
+
 // AccountService is what a BMC says of its accounts (DSP0268, AccountService and ManagerAccount), with what the escrow knows.
 type AccountService struct {
 	Path             string    `json:"path"`
@@ -24,6 +32,7 @@ type AccountService struct {
 	LockoutThreshold int       `json:"lockout_threshold,omitempty"` // failed logins; 0 = none, or not told
 	Accounts         []Account `json:"accounts"`
 	ChangeRequired   bool      `json:"change_required,omitempty"` // nothing but the password may be changed (R68)
+	Factory          string    `json:"factory,omitempty"`         // user of the factory's account, where the binding names it
 	Generation       int       `json:"generation"`                // of the escrow: how often a credential was promoted
 	Since            time.Time `json:"since,omitzero"`            // when the last was
 	Pending          bool      `json:"pending,omitempty"`         // a change was begun and not ended

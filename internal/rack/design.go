@@ -88,6 +88,7 @@ type Site struct {
 	Cooling   []string            `json:"cooling,omitempty"` // air, rear_door, liquid; empty = not declared
 	FloorKg   *float64            `json:"floor_kg_per_rack,omitempty"`
 	Backbone  []BackboneLink      `json:"backbone,omitempty"`
+	Escrow    *EscrowSpec         `json:"escrow,omitempty"` // nil = as the environment says
 	Origin    diag.Origin         `json:"origin,omitzero"`
 }
 

@@ -16,6 +16,9 @@ type Observation struct {
 	Devices []Device  `json:"devices"`
 	Gaps    []Gap     `json:"gaps"`
 	Cables  *Cables   `json:"cables,omitempty"` // from hosts and switches; what BMCs tell is with their ports
+	// Unclaimed are the addresses of nodes that were not read, because their BMCs have to be claimed first: the blueprint keeps
+	// their accounts in escrow, and nothing was promoted there yet.
+	Unclaimed []string `json:"unclaimed,omitempty"`
 }
 
 // Device finds a device by node name or address.
@@ -363,6 +366,9 @@ type Binding struct {
 	System     string    `json:"system,omitempty"` // id of the host system, when a BMC has several
 	Username   string    `json:"username,omitempty"`
 	Credential SecretRef `json:"credential,omitempty"` // wins over the blueprint's
+	// What this very BMC left the factory with; they win over those of the blueprint's account block.
+	FactoryUsername string    `json:"factory_username,omitempty"`
+	Factory         SecretRef `json:"factory,omitempty"`
 }
 
 var _ json.Unmarshaler = (*Attributes)(nil)

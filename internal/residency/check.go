@@ -250,6 +250,7 @@ func (c *checker) site(s rack.Site, p Profile) {
 // roleKinds maps an endpoint's role to the kind of data that goes there. Every other role is processing.
 var roleKinds = map[string]string{"registry": "artifacts", "artifacts": "artifacts", "mirror": "artifacts",
 	"kms":       "keys",
+	"vault":     "keys",
 	"telemetry": "logs", "logs": "logs", "syslog": "logs", "backup": "backup", "storage": "storage"}
 
 func (c *checker) endpoint(s rack.Site, p Profile, role, e string) {

@@ -38,7 +38,7 @@ type Options struct {
 // other copy, so a secret that changes is read again. It is safe for concurrent use.
 type Resolver struct {
 	opt  Options
-	seen remembered
+	seen *remembered
 }
 
 // NewResolver makes a Resolver.
@@ -49,7 +49,19 @@ func NewResolver(o Options) *Resolver {
 	if o.Warn == nil {
 		o.Warn = func(string) {}
 	}
-	return &Resolver{opt: o}
+	return &Resolver{opt: o, seen: &remembered{}}
+}
+
+// With gives a Resolver that asks another vault, where v names one, and shares what is remembered.
+func (r *Resolver) With(v Vault) *Resolver {
+	o := r.opt
+	if v.Address != "" {
+		o.Vault.Address = v.Address
+	}
+	if v.Token != "" {
+		o.Vault.Token = v.Token
+	}
+	return &Resolver{opt: o, seen: r.seen}
 }
 
 // Resolve gives the value behind "env:NAME", "file:PATH", "age:PATH" or "vault:MOUNT/PATH#FIELD". One line end after the secret is dropped. Errors carry
@@ -183,7 +195,7 @@ func (r *Resolver) read(path string, clear bool) ([]byte, error) {
 	if info.IsDir() {
 		return nil, errors.New("it is a folder")
 	}
-	if m := info.Mode().Perm(); clear && info.Mode().IsRegular() && m&0o077 != 0 {
+	if m := info.Mode().Perm(); clear && info.Mode().IsRegular() && m&0o077 != 0 && r.seen.first(path) {
 		r.opt.Warn(fmt.Sprintf("%s may be read by others (mode %04o); make it 0600", path, m))
 	}
 	b, err := io.ReadAll(io.LimitReader(f, maxSecretBytes+1))

@@ -61,8 +61,21 @@ const shortest = 4
 
 // remembered is every secret handed out, so that it can be removed from text of others.
 type remembered struct {
-	mu  sync.Mutex
-	all []string
+	mu     sync.Mutex
+	all    []string
+	warned map[string]bool // files that were warned about
+}
+
+// first tells whether a file is to be warned about: once is enough.
+func (r *remembered) first(path string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.warned == nil {
+		r.warned = map[string]bool{}
+	}
+	was := r.warned[path]
+	r.warned[path] = true
+	return !was
 }
 
 func (r *remembered) add(s string) {

@@ -108,6 +108,9 @@ func newBMC(r *Rack, n rack.Node, hw rack.Hardware, plan []faultPick) (*BMC, err
 	}
 	b.accounts = newAccounts(b)
 	b.tell, b.subs = newTeller(d), newSubscriptions(d)
+	if r.opt.Factory {
+		b.asDelivered()
+	}
 	b.routes = buildRoutes(b)
 	return b, nil
 }

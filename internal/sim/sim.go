@@ -37,10 +37,10 @@ type Options struct {
 	Faults []string
 	// Latency is added to every request, before Speed.
 	Latency time.Duration
-	// Power is what hosts are at the start: "On" (default, an operating system runs) or "Off".
+	// Power is what hosts are at the start: "On" (default, an operating system runs) or "Off" (default with Factory).
 	Power string
-	// Factory leaves the BMCs as they leave the factory: with FactoryCredentials, and some of them take nothing but another
-	// password (R68).
+	// Factory is a rack as it is delivered: BMCs have FactoryCredentials, and some of them take nothing but another password (R68);
+	// hosts boot from the network, ports have another mode than is usual, and drives hold a volume of somebody else.
 	Factory bool
 	// Deliver dials the receivers of events that are pushed; nil means the network, once Start was called, and nothing before.
 	Deliver DeliverFunc
@@ -62,6 +62,9 @@ type Rack struct {
 func New(d rack.Design, o Options) (*Rack, error) {
 	if o.Speed <= 0 {
 		o.Speed = 1
+	}
+	if o.Power == "" && o.Factory {
+		o.Power = powerOff
 	}
 	if o.Power == "" {
 		o.Power = powerOn

@@ -23,7 +23,10 @@ type Want struct {
 	System     string
 	Username   string
 	Credential rack.SecretRef
-	Origin     diag.Origin
+	// FactoryUsername and Factory are what the BMC left the factory with.
+	FactoryUsername string
+	Factory         rack.SecretRef
+	Origin          diag.Origin
 }
 
 // Candidate is a BMC that was found: by discover with what its certificate says, or by survey with what it holds.
@@ -51,10 +54,10 @@ func CandidateOf(d rack.Device, pin string) Candidate {
 	return c
 }
 
-var csvColumns = []string{"node", "serial", "mac", "url", "pin", "system", "username", "credential"}
+var csvColumns = []string{"node", "serial", "mac", "url", "pin", "system", "username", "credential", "factory_username", "factory"}
 
 // ReadCSV reads wants from a table whose first line names its columns: node, and any of serial, mac, url, pin, system,
-// username, credential (a reference, never a secret). Every mistake is told at once, with its line.
+// username, credential, factory_username, factory (references, never secrets). Every mistake is told at once, with its line.
 func ReadCSV(r io.Reader, file string) ([]Want, diag.List) {
 	var diags diag.List
 	bad := func(line int, summary, detail string) {
@@ -101,12 +104,15 @@ func ReadCSV(r io.Reader, file string) ([]Want, diag.List) {
 			return ""
 		}
 		w := Want{Node: get("node"), Serial: get("serial"), MAC: get("mac"), URL: get("url"), Pin: get("pin"), System: get("system"),
-			Username: get("username"), Credential: rack.SecretRef(get("credential")), Origin: at(file, line, 1)}
+			Username: get("username"), Credential: rack.SecretRef(get("credential")), FactoryUsername: get("factory_username"), Factory: rack.SecretRef(get("factory")),
+			Origin: at(file, line, 1)}
 		switch {
 		case w.Node == "":
 			bad(line, "Missing node", "The line names no node.")
 		case w.Credential != "" && !strings.Contains(string(w.Credential), ":"):
 			bad(line, "Secret in a table", "The credential has to be a reference such as env:NAME or file:PATH, never the secret itself.")
+		case w.Factory != "" && !strings.Contains(string(w.Factory), ":"):
+			bad(line, "Secret in a table", "The factory's password has to be a reference such as env:NAME or file:PATH, never the secret itself.")
 		default:
 			out = append(out, w)
 		}
@@ -243,7 +249,7 @@ func (w Want) binding(c Candidate) rack.Binding {
 		pin = c.Pin
 	}
 	return rack.Binding{Node: w.Node, URL: c.URL, PinSHA256: strings.ToLower(pin), Serial: w.Serial, MAC: w.MAC, System: w.System,
-		Username: w.Username, Credential: w.Credential}
+		Username: w.Username, Credential: w.Credential, FactoryUsername: w.FactoryUsername, Factory: w.Factory}
 }
 
 func normSerial(s string) string { return strings.ToUpper(strings.TrimSpace(s)) }
