@@ -257,6 +257,10 @@ func newExpand(a *app) *cobra.Command {
 			for _, e := range d.Switches {
 				a.printf("%-40s %s at %s U%d\n", e.Address, strings.TrimPrefix(e.Hardware, "switch."), e.Rack, e.PositionU)
 			}
+			for _, e := range d.PowerShelves {
+				a.printf("%-40s %s at %s U%d, feeds %s\n", e.Address, strings.TrimPrefix(e.Hardware, "shelf."), e.Rack, e.PositionU,
+					count(len(d.NodesOn(e)), "node"))
+			}
 			for _, e := range d.Fabrics {
 				a.printf("%-40s %s, %s to %s\n", e.Address, strings.TrimPrefix(e.Design, "fabric."), count(len(e.Links), "cable"), count(len(e.Attach), "node"))
 			}

@@ -252,11 +252,7 @@ func (a *app) bind(ctx context.Context, w *engine.Workspace, l *loginFlags, args
 	if err != nil {
 		return err
 	}
-	var names []string
-	for _, n := range w.Design.Nodes {
-		names = append(names, n.Name)
-	}
-	bindings, diags := survey.Bind(names, wants, found)
+	bindings, diags := survey.Bind(w.Bindable(), wants, found)
 	if err := a.report(diags, w.Sources); err != nil {
 		for _, g := range gaps {
 			a.say("%s %s: %s", g.Address, g.Path, g.Reason)

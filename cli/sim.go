@@ -68,8 +68,12 @@ labels, which stand in .metalwright/labels and are named by the bindings. metalw
 			}
 			defer undo()
 			path := filepath.Join(w.Dir, engine.BindingsFile)
-			err = a.result(map[string]any{"nodes": len(r.Nodes()), "bindings": path, "speed": speed, "seed": seed, "faults": slices.Concat([]string{}, faults)},
-				"simulated rack: %s; bindings in %s; 1 minute passes in %s", count(len(r.Nodes()), "node"), path,
+			what := count(len(r.Nodes()), "node")
+			if n := len(r.Shelves()); n > 0 {
+				what += ", " + countOf(n, "power shelf", "power shelves")
+			}
+			err = a.result(map[string]any{"nodes": len(r.Nodes()), "power_shelves": len(r.Shelves()), "bindings": path, "speed": speed, "seed": seed, "faults": slices.Concat([]string{}, faults)},
+				"simulated rack: %s; bindings in %s; 1 minute passes in %s", what, path,
 				(time.Duration(float64(time.Minute) / speed)).Round(time.Millisecond))
 			if err != nil {
 				return err
@@ -252,6 +256,7 @@ func newSimPoke(a *app) *cobra.Command {
 	var f workspaceFlags
 	var bios, firmware []string
 	var power, drop, cable string
+	var supplies []string
 	c := &cobra.Command{
 		Use:     "poke DIR NODE",
 		Short:   "Change a simulated node behind everybody's back",
@@ -265,6 +270,16 @@ func newSimPoke(a *app) *cobra.Command {
 			body := sim.Poke{Power: power, DropVolume: drop, Cable: cable}
 			if body.BIOS, err = pairs(bios); err != nil {
 				return err
+			}
+			parts, err := pairs(supplies)
+			if err != nil {
+				return err
+			}
+			for k, v := range parts {
+				if body.Supplies == nil {
+					body.Supplies = map[string]string{}
+				}
+				body.Supplies[k] = fmt.Sprint(v)
 			}
 			fw, err := pairs(firmware)
 			if err != nil {
@@ -287,6 +302,7 @@ func newSimPoke(a *app) *cobra.Command {
 	c.Flags().StringArrayVar(&firmware, "firmware", nil, "COMPONENT=VERSION (may be repeated)")
 	c.Flags().StringVar(&power, "power", "", "On or Off")
 	c.Flags().StringVar(&drop, "drop-volume", "", "name of a volume that vanishes")
+	c.Flags().StringArrayVar(&supplies, "supply", nil, "of a power shelf: ID=OK, Warning, Critical or Absent (may be repeated)")
 	c.Flags().StringVar(&cable, "cable", "", "the cable of its first rail: swap, pull or fix")
 	return c
 }

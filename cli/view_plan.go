@@ -45,6 +45,7 @@ func (a *app) showPlan(d rack.Design, p plan.Plan) {
 	a.hang(fmt.Sprintf("plan %s  ", p.Digest.Short()),
 		strings.Join([]string{count(len(p.Nodes), "node"), count(steps, "step"), resetWords(resets)}, ", "))
 	a.printf("  %s, ~%s, %s pushed\n", waves(p), minutes(duration(p)), size(bytes))
+	a.showPower(p)
 }
 
 // waves says how many nodes change one after the other: "waves of 1 + 3 nodes".
@@ -147,6 +148,9 @@ func (a *app) showNodePlan(d rack.Design, alike []plan.NodePlan) {
 
 // place says what a node is and where it stands: "dell_r750 at lab U1".
 func place(d rack.Design, name string) string {
+	if s, ok := d.Shelf(name); ok {
+		return fmt.Sprintf("%s at %s U%d", strings.TrimPrefix(s.Hardware, "shelf."), lastLabel(s.Rack), s.PositionU)
+	}
 	node, ok := d.Node(name)
 	if !ok {
 		return ""
@@ -207,6 +211,8 @@ func describe(s step.Step) []string {
 		return []string{fmt.Sprintf("+ media %v", word(s.Want["image"]))}
 	case step.AccountChange:
 		return []string{accountLine(s)}
+	case step.ShelfPower:
+		return []string{shelfLine(s)}
 	case step.LED:
 		return []string{fmt.Sprintf("~ locator %v -> %v", word(s.Expect["led"]), word(s.Want["led"]))}
 	case step.ClearJobs:
@@ -288,13 +294,18 @@ func (a *app) showNotes(kind, mark string, notes []plan.Note) {
 
 func reportLine(d rack.Design, p plan.Plan) string {
 	busy := map[string]bool{}
+	shelves := 0
 	for _, n := range p.Nodes {
+		if _, ok := d.Shelf(n.Name); ok {
+			shelves++
+			continue
+		}
 		busy[n.Name] = true
 	}
 	stuck := func(notes []plan.Note) int {
 		names := map[string]bool{}
 		for _, n := range notes {
-			if n.Node != "" {
+			if _, shelf := d.Shelf(n.Node); n.Node != "" && !shelf {
 				names[n.Node] = true
 				busy[n.Node] = true
 			}
@@ -305,7 +316,10 @@ func reportLine(d rack.Design, p plan.Plan) string {
 	for _, n := range p.Report.Waiting {
 		first[n.Rule == plan.RuleUnclaimed] = append(first[n.Rule == plan.RuleUnclaimed], n)
 	}
-	parts := []string{count(len(p.Nodes), "node") + " to change"}
+	parts := []string{count(len(p.Nodes)-shelves, "node") + " to change"}
+	if shelves > 0 {
+		parts[0] = fmt.Sprintf("%s, %s to change", count(len(p.Nodes)-shelves, "node"), countOf(shelves, "power shelf", "power shelves"))
+	}
 	for _, c := range []struct {
 		notes []plan.Note
 		text  string
@@ -337,6 +351,14 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// countOf is count for a noun whose plural is another word.
+func countOf(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
 }
 
 func minutes(s int) string { return fmt.Sprintf("%d min", (s+59)/60) }

@@ -17,6 +17,12 @@ func (a *app) showSurvey(d rack.Design, o rack.Observation) {
 	for _, dev := range o.Devices {
 		requests += dev.Stats.Requests
 		slowest = max(slowest, dev.Stats.DurationMs)
+		if isShelf(d, dev) {
+			if len(dev.Chassis) > 0 {
+				read++
+			}
+			continue
+		}
 		name, u := dev.Node, ""
 		if name == "" {
 			name = dev.Address
@@ -42,6 +48,7 @@ func (a *app) showSurvey(d rack.Design, o rack.Observation) {
 		rows = append(rows, []string{name, u, model, short(serial), gpus(dev), dev.BMC.FirmwareVersion, bios, power, state})
 	}
 	a.table([]string{"NODE", "U", "MODEL", "SERIAL", "GPUS", "BMC", "BIOS", "POWER", "STATE"}, rows)
+	a.showShelves(d, o)
 	for _, g := range o.Gaps {
 		a.entry(fmt.Sprintf("? %s  %s:", g.Address, g.Path), g.Reason)
 	}

@@ -123,7 +123,7 @@ func (n *node) withJobs(r step.Step) step.Step {
 // begin journals a rung and takes it.
 func (n *node) begin(r step.Step, why string) error {
 	if r.Kind == step.Reset {
-		if err := n.r.limits.turn(n.r.soft); err != nil {
+		if err := n.turn(); err != nil {
 			return err
 		}
 	}
@@ -137,6 +137,7 @@ func (n *node) begin(r step.Step, why string) error {
 	p.open, p.op, p.old = true, nil, false
 	n.emit("recover", r, -1, r.RungText()+": "+why)
 	err := n.drv.Act(n.r.hard, r, func(op step.Op) error { return n.dispatched(r, op) })
+	n.giveTurn()
 	if jerr := n.r.broken(); jerr != nil {
 		return jerr
 	}

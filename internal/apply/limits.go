@@ -15,9 +15,6 @@ const (
 	maxUploads = 4
 	// maxFlashes: what may be lost at once if the power fails; a BMC in mid-flash without power needs hands.
 	maxFlashes = 16
-	// staggerMin and staggerSpread keep resets and power-ons 2 to 5 s apart: the inrush of an 8-GPU node is over within 2 s.
-	staggerMin    = 2 * time.Second
-	staggerSpread = 3 * time.Second
 
 	maxAttempts  = 3 // of one action
 	maxPushes    = 2 // of one image: a second one only after the first was seen to have ended without effect
@@ -47,9 +44,10 @@ type limits struct {
 	uploads, flashes chan struct{}
 	pace             float64
 
-	mu   sync.Mutex
-	next time.Time // not before then the next reset or power-on
-	rng  *rand.Rand
+	turns turns
+
+	mu  sync.Mutex
+	rng *rand.Rand
 }
 
 func newLimits(req Request) *limits {
@@ -69,20 +67,6 @@ func take(ctx context.Context, tokens chan struct{}) (func(), error) {
 	case <-ctx.Done():
 		return nil, errLeft
 	}
-}
-
-// turn waits until the next reset or power-on may go.
-func (l *limits) turn(ctx context.Context) error {
-	l.mu.Lock()
-	now := time.Now()
-	at := l.next
-	if at.Before(now) {
-		at = now
-	}
-	gap := staggerMin + time.Duration(l.rng.Int64N(int64(staggerSpread)))
-	l.next = at.Add(scaled(gap, l.pace))
-	l.mu.Unlock()
-	return sleep(ctx, at.Sub(now))
 }
 
 // jitter spreads a wait over 75 to 125 % of itself.

@@ -28,6 +28,8 @@ type node struct {
 	rungs     []step.Step      // of the recovery ladder, mildest first
 	used      map[step.ID]bool // rungs that were taken, by this process or an earlier one
 	recovered []string         // what helped, for people
+
+	give func() // gives the power domain's turn back; nil = it is not held
 }
 
 // progress is what this process knows about one step.
@@ -269,7 +271,7 @@ func (n *node) act(s step.Step) error {
 		}
 	}
 	if s.Kind == step.Reset || s.Kind == step.Power {
-		if err := n.r.limits.turn(n.r.soft); err != nil {
+		if err := n.turn(); err != nil {
 			return err
 		}
 	}
@@ -282,6 +284,7 @@ func (n *node) act(s step.Step) error {
 	p.open, p.op, p.old, p.lastErr = true, nil, false, nil
 	n.emit("act", s, -1, s.Why)
 	err := n.drv.Act(n.r.hard, s, func(op step.Op) error { return n.dispatched(s, op) })
+	n.giveTurn()
 	if err == nil && n.r.req.hooks.afterAct != nil {
 		err = n.r.req.hooks.afterAct(n.r.hard, n.drv, s)
 	}
@@ -314,6 +317,9 @@ func (n *node) act(s step.Step) error {
 func (n *node) dispatched(s step.Step, op step.Op) error {
 	p := n.steps[s.ID]
 	op.Step = s.ID
+	if err := n.stagger(s, op); err != nil {
+		return err
+	}
 	if !op.Sent { // Act may have waited for minutes until the device was ready for it
 		if err := n.mayAct(); err != nil {
 			return err

@@ -167,6 +167,9 @@ func CheckBindings(d rack.Design, bindings []rack.Binding) diag.List {
 	for _, n := range d.Nodes {
 		names = append(names, n.Name)
 	}
+	for _, s := range d.PowerShelves {
+		names = append(names, s.Name)
+	}
 	for _, b := range bindings {
 		bound[b.Node] = true
 		if !contains(names, b.Node) {
@@ -179,6 +182,14 @@ func CheckBindings(d rack.Design, bindings []rack.Binding) diag.List {
 			out = append(out, diag.Diagnostic{Severity: diag.Warning, Summary: "Node is not bound",
 				Address: string(n.Address), Subject: n.Origin,
 				Detail: fmt.Sprintf("No binding says where the BMC of %q is: metalwright bind.", n.Name)})
+		}
+	}
+	for _, s := range d.PowerShelves {
+		if !bound[s.Name] {
+			out = append(out, diag.Diagnostic{Severity: diag.Warning, Summary: "Power shelf is not bound",
+				Address: string(s.Address), Subject: s.Origin,
+				Detail: fmt.Sprintf("No binding says where the controller of %q is: metalwright bind. What hangs on it is not switched on "+
+					"before it has been seen.", s.Name)})
 		}
 	}
 	return out

@@ -332,11 +332,11 @@ func (r *resolver) runCheck(in *instance) {
 }
 
 // planRules are the rules of this package that a waiver may name, besides those of residency and of later phases.
-var planRules = list{"place.u", "power.feed", "power.contract", "weight.floor", "cooling.class", "firmware.match", "fabric.design",
+var planRules = list{"place.u", "power.feed", "power.contract", "power.shelf_feed", "weight.floor", "cooling.class", "firmware.match", "fabric.design",
 	"fabric.leaf_ports", "fabric.length", "fabric.management_ports", "fabric.addresses"}
 
 // laterRules are judged by the planner against what is seen.
-var laterRules = list{"hardware.identity", "hardware.gpu_count"}
+var laterRules = list{"hardware.identity", "hardware.gpu_count", "node.location", "power.budget", "power.shelf"}
 
 func (rd *reader) waiver(in *instance) {
 	e := &rack.Waiver{Address: in.address, Origin: rd.origin(), Rule: rd.text("rule"), Owner: rd.text("owner"),

@@ -37,9 +37,11 @@ func (rd *reader) decode(in *instance) {
 		rd.waiver(in)
 	case "switch":
 		rd.networkSwitch(in)
+	case "power_shelf":
+		rd.powerShelf(in)
 	case "fabric":
 		rd.fabric(in)
-	default: // power_shelf, storage, stack
+	default: // storage, stack
 		rd.unplanned(in)
 		return
 	}
@@ -274,6 +276,7 @@ func (rd *reader) rack(in *instance) {
 	if p := rd.sub("power", ""); p != nil {
 		e.Feeds, _ = p.whole("feeds", "feeds", 1, 64)
 		e.ContractKW = p.numberPtr("contract_kw", "contract_kw", &powerKW)
+		e.StaggerS = p.stagger()
 	}
 	e.Facts = rd.facts()
 	in.vals["position"] = cty.StringVal(e.Position)
@@ -349,6 +352,9 @@ func (r *resolver) rackSums(in *instance, ph phase) map[string]cty.Value {
 	for name, fact := range sums {
 		total, known := 0.0, true
 		for _, h := range held {
+			if fact == "peak_kw" && h.in.b.kind == "power_shelf" {
+				continue // it gives power
+			}
 			n := r.number(h.model, h.facts, fact)
 			if n == nil {
 				known = false
@@ -383,6 +389,10 @@ func (r *resolver) heldBy(a rack.Address) []held {
 		case *rack.Switch:
 			if e.Rack == a {
 				out = append(out, held{in, e.PositionU, e.Hardware, nil})
+			}
+		case *rack.PowerShelf:
+			if e.Rack == a {
+				out = append(out, held{in, e.PositionU, e.Hardware, e.Facts})
 			}
 		case *rack.Element:
 			if e.Rack == a {

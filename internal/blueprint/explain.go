@@ -73,7 +73,7 @@ func Explain(d rack.Design, key string) (Explanation, []string, bool) {
 // names are the ways to name an element: its address, and of a node its name.
 func names(kind string, e map[string]any) []string {
 	out := []string{e["address"].(string)}
-	if name, ok := e["name"].(string); ok && kind == "nodes" {
+	if name, ok := e["name"].(string); ok && (kind == "nodes" || kind == "power_shelves") {
 		out = append(out, name)
 	}
 	return out

@@ -32,6 +32,7 @@ func (r *resolver) finish(root *module) {
 	sortElements(d.Acceptances, func(e rack.Acceptance) rack.Address { return e.Address })
 	sortElements(d.Waivers, func(e rack.Waiver) rack.Address { return e.Address })
 	sortElements(d.Switches, func(e rack.Switch) rack.Address { return e.Address })
+	sortElements(d.PowerShelves, func(e rack.PowerShelf) rack.Address { return e.Address })
 	sortElements(d.Unplanned, func(e rack.Element) rack.Address { return e.Address })
 	r.fabrics()
 	r.eraseFloors()
@@ -76,6 +77,8 @@ func (r *resolver) place(in *instance) {
 		d.Waivers = append(d.Waivers, *e)
 	case *rack.Switch:
 		d.Switches = append(d.Switches, *e)
+	case *rack.PowerShelf:
+		d.PowerShelves = append(d.PowerShelves, *e)
 	case *rack.Fabric:
 		d.Fabrics = append(d.Fabrics, *e)
 	case *rack.Element:

@@ -33,6 +33,7 @@ func (r *resolver) physical() {
 		r.cooling(rk, site, content)
 	}
 	r.siteContracts()
+	r.shelfLoss()
 	r.reportGaps()
 }
 
@@ -207,6 +208,9 @@ func (r *resolver) total(content []held, name, what string, at rack.Address, lea
 	complete bool) {
 	sure, complete = true, true
 	for _, h := range content {
+		if name == "peak_kw" && h.in.b.kind == "power_shelf" {
+			continue // it gives power
+		}
 		if h.model == "" {
 			complete = false
 			continue

@@ -85,7 +85,7 @@ var topBlocks = map[string]*blockSpec{
 		}},
 	"rack": {labels: 1, meta: true, attrs: attrs(list{"site", "model"}, "position", "max_kg", "description"),
 		blocks: nested{
-			"power": object(nil, "feeds", "contract_kw"), "facts": factsSpec}},
+			"power": object(nil, "feeds", "contract_kw", "stagger"), "facts": factsSpec}},
 	"node": nodeSpec,
 	"firmware": {labels: 1, meta: true, attrs: attrs(list{"targets", "baseline"}), blocks: nested{
 		"rollout": object(nil, "canary", "max_parallel", "on_error")}},
@@ -100,8 +100,7 @@ var topBlocks = map[string]*blockSpec{
 
 	"switch": {labels: 1, meta: true, attrs: attrs(nil, "model", "hardware", "os", "chassis_id", "description"),
 		blocks: nested{"at": place}},
-	"power_shelf": {labels: 1, meta: true, attrs: attrs(nil, "model", "hardware"), open: true, openBlocks: true,
-		blocks: nested{"at": {object: true, attrs: attrs(list{"rack", "u"})}}},
+	"power_shelf": shelfSpec,
 	"fabric": {labels: 1, meta: true, attrs: attrs(list{"design", "attach"}, "leaf", "spine", "management", "units", "manager",
 		"network", "asn_base", "verify", "slots", "ports", "row_pitch_m", "as_built", "description")},
 	"storage": {labels: 1, meta: true, attrs: attrs(list{"driver"}), open: true, openBlocks: true, blocks: nested{

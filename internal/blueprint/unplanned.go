@@ -12,7 +12,7 @@ import (
 	"github.com/metalwright/metalwright/internal/rack"
 )
 
-// unplanned decodes blocks that this version does not plan: power_shelf, storage, stack. Their references are checked and
+// unplanned decodes blocks that this version does not plan: storage, stack. Their references are checked and
 // become edges; their values are kept.
 func (rd *reader) unplanned(in *instance) {
 	e := &rack.Element{Address: in.address, Kind: in.b.kind, Origin: rd.origin()}
@@ -33,7 +33,7 @@ func (rd *reader) unplanned(in *instance) {
 			continue
 		}
 		if h, known := rd.s.m.r.hardware(key, rd.at(name)); known {
-			rd.kind(h, name, map[string][]string{"power_shelf": {"shelf"}}[in.b.kind]...)
+			rd.kind(h, name)
 			e.Model = key
 			rd.fromCatalog("model", "hw."+key, h.Digest)
 		}
@@ -41,9 +41,6 @@ func (rd *reader) unplanned(in *instance) {
 	rd.references(in)
 	rd.after(in)
 	vals := rd.values(in.b.syn.Body, in.b.spec, rd.path)
-	if in.b.kind == "power_shelf" {
-		delete(vals, "at")
-	}
 	if len(vals) > 0 {
 		raw, err := json.Marshal(vals)
 		if err == nil {

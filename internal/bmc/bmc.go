@@ -156,6 +156,8 @@ func (d *Driver) check(ctx context.Context, s step.Step, op *step.Op) (step.Stat
 		return d.checkDump(ctx, s, op)
 	case step.AccountChange:
 		return d.checkAccount(ctx, s)
+	case step.ShelfPower:
+		return d.checkShelf(ctx, s, op)
 	default:
 		return step.State{}, unsupported("step kind %q", s.Kind)
 	}
@@ -218,6 +220,8 @@ func (d *Driver) act(ctx context.Context, a *act) error {
 		return d.actDump(ctx, a)
 	case step.AccountChange:
 		return d.actAccount(ctx, a)
+	case step.ShelfPower:
+		return d.actShelf(ctx, a)
 	default:
 		return unsupported("step kind %q", a.s.Kind)
 	}
@@ -244,8 +248,11 @@ func (a *act) intend(ctx context.Context, baseline step.Facts) error {
 }
 
 // harmless tells whether a kind of step may be done to a tray that leaks: it neither puts power on anything nor takes it
-// away, and a light or a log is what a leak is looked into with.
-func harmless(k step.Kind) bool { return k == step.LED || k == step.Dump || k == step.AccountChange }
+// away, and a light or a log is what a leak is looked into with. A power shelf has no tray: the detectors are behind other BMCs,
+// and what hangs on its rails is not switched on with them.
+func harmless(k step.Kind) bool {
+	return k == step.LED || k == step.Dump || k == step.AccountChange || k == step.ShelfPower
+}
 
 // sent tells the journal that the device has answered, and by which handle the change can be followed.
 func (a *act) sent(handle string) error {

@@ -300,6 +300,9 @@ func (d *Driver) offOn(ctx context.Context, a *act, v vitals) error {
 
 // on switches the host on and waits until it is: a half-way reset is finished here.
 func (d *Driver) on(ctx context.Context, a *act, v vitals) error {
+	if err := a.note("comes_on", true); err != nil { // who shares its power may want to be asked first
+		return err
+	}
 	if err := d.power(ctx, a, v, "On", "On", "ForceOn", "PushPowerButton"); err != nil {
 		return err
 	}

@@ -22,7 +22,7 @@ type SurveyOptions struct {
 	skip     []string              // addresses of nodes that are not read: their BMCs are not claimed
 }
 
-// Survey reads every node of the Design, and says as a gap what could not be read. It changes nothing.
+// Survey reads every node of the Design, and the power shelves that they hang on, and says as a gap what could not be read. It changes nothing.
 func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observation {
 	var targets []survey.Target
 	for _, n := range w.Design.Nodes {
@@ -37,6 +37,7 @@ func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observat
 				return w.reader(ctx, n, w.facets(plan.WithActs(n, opt.Acts), opt))
 			}})
 	}
+	targets = append(targets, w.shelfTargets(opt.Only)...)
 	o := survey.Run(ctx, targets, survey.Options{Progress: opt.Progress})
 	o.Cables, o.Unclaimed = w.cables(), opt.skip
 	return o
@@ -105,6 +106,12 @@ func merged(o, second rack.Observation, nodes []string, d rack.Design) rack.Obse
 		if n, ok := d.Node(name); ok {
 			addr[string(n.Address)] = true
 		}
+	}
+	for _, dev := range second.Devices { // the power shelves of those nodes
+		addr[dev.Address] = true
+	}
+	for _, g := range second.Gaps {
+		addr[g.Address] = true
 	}
 	out := rack.Observation{Format: o.Format, Taken: second.Taken, Cables: second.Cables, Unclaimed: o.Unclaimed}
 	for _, dev := range o.Devices {

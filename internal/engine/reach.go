@@ -100,7 +100,7 @@ func (w *Workspace) endpoint(node string) (bmc.Endpoint, error) {
 		return bmc.Endpoint{}, step.Fail(step.Unreachable, fmt.Errorf("node %s is not bound to a BMC", node),
 			"Find its BMC with metalwright discover, then bind it with metalwright bind.")
 	}
-	n, ok := w.Design.Node(node)
+	n, ok := w.holder(node)
 	if !ok {
 		return bmc.Endpoint{}, fmt.Errorf("node %s is not in the blueprint", node)
 	}

@@ -49,9 +49,10 @@ func Build(d rack.Design, o rack.Observation, opt Options) (Plan, Report) {
 			planned = append(planned, n)
 		}
 	}
+	planned, shelves := b.checkPower(planned)
 	b.reportUnplanned()
 	b.unknownActs()
-	return b.finish(planned)
+	return b.finish(planned, shelves)
 }
 
 // wantDesign finds what differs between the node and what is wanted of it.
@@ -87,6 +88,7 @@ type builder struct {
 	opt    Options
 	report Report
 	wiring *fabric.Findings // of all cables, when somebody asks
+	gate   *powerGate
 }
 
 func newBuilder(d rack.Design, o rack.Observation, opt Options) *builder {
@@ -125,18 +127,33 @@ func nodeNames(nodes []rack.Node) []string {
 	return out
 }
 
-// finish puts the planned nodes into waves and closes the plan.
-func (b *builder) finish(planned []*nodeBuild) (Plan, Report) {
+// chosenNodes is chosen without the complaint about names that are not there.
+func (b *builder) chosenNodes() []rack.Node {
+	if len(b.opt.Only) == 0 {
+		return b.d.Nodes
+	}
+	return slices.DeleteFunc(slices.Clone(b.d.Nodes), func(n rack.Node) bool {
+		return !slices.Contains(b.opt.Only, n.Name) && !slices.Contains(b.opt.Only, string(n.Address))
+	})
+}
+
+// finish puts the planned nodes into waves, behind the shelves that come up first, and closes the plan.
+func (b *builder) finish(planned []*nodeBuild, shelves []NodePlan) (Plan, Report) {
 	p := Plan{Format: Format, Design: b.d.Digest(), Observation: b.o.Digest(), Nodes: []NodePlan{}, Waves: []Wave{},
 		Acts: b.opt.Acts}
 	byName := map[string]NodePlan{}
 	var rollouts []rollout
+	for _, np := range shelves {
+		byName[np.Name] = np
+		rollouts = append(rollouts, rollout{np.Name, group{bounds: rack.Rollout{MaxParallel: defaultMaxParallel, OnError: onErrorHalt}}, rankShelves})
+	}
 	for _, n := range planned {
 		np := n.result()
 		byName[np.Name] = np
-		rollouts = append(rollouts, rollout{np.Name, n.rolloutOf()})
+		rollouts = append(rollouts, rollout{np.Name, n.rolloutOf(), n.rank()})
 	}
-	p.Waves = waves(rollouts)
+	p.Waves = rankedWaves(rollouts)
+	p.Power = b.domains(planned)
 	for _, w := range p.Waves {
 		for _, name := range w.Nodes {
 			p.Nodes = append(p.Nodes, byName[name])
@@ -161,6 +178,7 @@ type nodeBuild struct {
 	changes []*change
 	apart   []apart // pairs that may not share an activation
 	power   powerWish
+	early   bool // goes off before anything else, so that others may come on
 
 	modeByBIOS string   // attribute that leads to the wanted mode of Secure Boot
 	dpuByBIOS  []string // attributes that say how BlueFields of the host work

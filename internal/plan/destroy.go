@@ -33,8 +33,9 @@ func Destroy(d rack.Design, o rack.Observation, opt Options) (Plan, Report) {
 			planned = append(planned, n)
 		}
 	}
+	planned, shelves := b.checkPower(planned)
 	b.reportUnplanned()
-	p, report := b.finish(planned)
+	p, report := b.finish(planned, shelves)
 	p.Destroys = true
 	p.Digest = p.ComputeDigest()
 	return p, report

@@ -23,6 +23,8 @@ type Plan struct {
 	Acts        []Act       `json:"acts,omitempty"`     // what it does once, besides what the Design wants
 	Destroys    bool        `json:"destroys,omitempty"` // made by Destroy: it leads away from the Design
 	Verb        string      `json:"verb,omitempty"`     // made by Say: what a technician said, such as "power off"
+
+	Power []PowerDomain `json:"power,omitempty"` // hosts that come on or are cycled, by what they share their power with
 }
 
 // Empty tells whether there is nothing to do. It is the product's only definition of "finished".
@@ -34,10 +36,11 @@ func (p Plan) ComputeDigest() rack.Digest {
 		Design   rack.Digest
 		Nodes    []NodePlan
 		Waves    []Wave
-		Destroys bool   `json:",omitempty"`
-		Verb     string `json:",omitempty"`
+		Destroys bool          `json:",omitempty"`
+		Verb     string        `json:",omitempty"`
+		Power    []PowerDomain `json:",omitempty"`
 	}
-	return rack.DigestOf(part{p.Design, p.Nodes, p.Waves, p.Destroys, p.Verb})
+	return rack.DigestOf(part{p.Design, p.Nodes, p.Waves, p.Destroys, p.Verb, digested(p.Power)})
 }
 
 // NodePlan is what will be done to one node, in order.

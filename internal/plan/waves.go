@@ -24,6 +24,7 @@ const (
 type rollout struct {
 	node string
 	by   group
+	rank int // what comes before what: the lower first
 }
 
 // group is a firmware block, or the nodes that no firmware block targets (key "").
@@ -52,6 +53,35 @@ func (n *nodeBuild) rolloutOf() group {
 		g.bounds.OnError = onErrorHalt
 	}
 	return g
+}
+
+// rankedWaves makes the waves of each rank, one rank after the other. A rank that fails ends the run: nothing comes up on rails that
+// did not.
+func rankedWaves(nodes []rollout) []Wave {
+	byRank := map[int][]rollout{}
+	for _, r := range nodes {
+		byRank[r.rank] = append(byRank[r.rank], r)
+	}
+	if len(byRank) == 1 {
+		return waves(nodes)
+	}
+	out := []Wave{}
+	for rank, name := range rankNames {
+		list := waves(byRank[rank])
+		for _, w := range list {
+			switch {
+			case name != "" && len(list) == 1:
+				w.Name = name
+			case name != "":
+				w.Name = name + " " + w.Name
+			}
+			if rank < rankNodes {
+				w.OnError, w.AllowFailed = onErrorHalt, 0
+			}
+			out = append(out, w)
+		}
+	}
+	return out
 }
 
 // waves cuts each group into its canaries and then chunks of at most MaxParallel, and joins the first waves of all

@@ -122,6 +122,7 @@ type Rack struct {
 	Position   string      `json:"position,omitempty"`
 	Feeds      int         `json:"feeds,omitempty"`
 	ContractKW *float64    `json:"contract_kw,omitempty"`
+	StaggerS   float64     `json:"stagger_s,omitempty"` // between two power-ons of its power domain; 0 = 3
 	MaxKg      *float64    `json:"max_kg,omitempty"`
 	Facts      Facts       `json:"facts,omitempty"` // catalog numbers that the blueprint overrides
 	Origin     diag.Origin `json:"origin,omitzero"`

@@ -49,6 +49,11 @@ func (o Observation) Digest() Digest {
 	for i := range o.Devices {
 		o.Devices[i].Stats, o.Devices[i].BMC.DateTime = Stats{}, ""
 		o.Devices[i].Power = nil
+		if s := o.Devices[i].Shelf; s != nil {
+			still := *s
+			still.OutputWatts = nil
+			o.Devices[i].Shelf = &still
+		}
 	}
 	return DigestOf(o)
 }
@@ -74,7 +79,9 @@ type Device struct {
 	Capabilities  Capabilities   `json:"capabilities"`
 	Stats         Stats          `json:"stats"`
 	// Via is "ipmi" when Redfish did not answer, and the host's power was read by IPMI: nothing else is known then.
-	Via string `json:"via,omitempty"`
+	Via      string    `json:"via,omitempty"`
+	Location *Location `json:"location,omitempty"` // what its chassis says; nil = nothing
+	Shelf    *Shelf    `json:"shelf,omitempty"`    // of a power shelf; facet power_shelf
 
 	Jobs     []Job           `json:"jobs,omitempty"`      // read for the ad hoc verbs only, as is what follows
 	JobQueue string          `json:"job_queue,omitempty"` // path of a queue that keeps its jobs until somebody deletes them
@@ -307,6 +314,7 @@ type PowerUnit struct {
 	OutputWatts   *float64 `json:"output_watts,omitempty"`
 	State         string   `json:"state,omitempty"`
 	Health        string   `json:"health,omitempty"`
+	PowerState    string   `json:"power_state,omitempty"` // of a shelf's supply: On or Off; facet power_shelf
 }
 
 // LeakDetector is a sensor for coolant where none should be.

@@ -22,6 +22,9 @@ type PowerShelf struct {
 	Origin    diag.Origin `json:"origin,omitzero"`
 }
 
+// RoleSwitchTray is the role of a node that is an NVLink switch tray: it comes up before the compute trays, and goes down after them.
+const RoleSwitchTray = "switch_tray"
+
 // Shelf finds a power shelf by address or by name.
 func (d Design) Shelf(key string) (PowerShelf, bool) {
 	for _, s := range d.PowerShelves {
@@ -159,4 +162,21 @@ func (d Design) nameDomains(parts []PowerDomain) {
 			p.Name = strings.TrimPrefix(p.Name+"/"+p.Nodes[0].Name, "/")
 		}
 	}
+}
+
+// PeakKW is the most that a node draws: the blueprint's own number, else the catalog's, and no more than the limit that the
+// blueprint has the controller keep. ok is false when nobody knows.
+func (d Design) PeakKW(n Node) (Number, bool) {
+	peak, ok := n.Facts["peak_kw"]
+	if h := d.Hardware[n.Hardware].PeakKW; !ok && h != nil {
+		peak, ok = *h, true
+	}
+	if m := n.BMC.Manager; m != nil {
+		if w, isWhole := m.Settings["power_limit_w"].Value.(int64); isWhole {
+			if limit := float64(w) / 1000; !ok || limit < peak.Value {
+				return Number{Value: limit, Source: "power_limit", Verified: true}, true
+			}
+		}
+	}
+	return peak, ok
 }

@@ -31,6 +31,7 @@ var accountSpecs = map[string]accountSpec{
 	dialectSupermicro: {minLength: 8, maxLength: 20, factoryUser: "ADMIN", first: 2},
 	dialectXCC:        {minLength: 10, maxLength: 32, factoryUser: "USERID", factoryPass: "PASSW0RD", mustChange: true, first: 1},
 	dialectAMI:        {minLength: 13, maxLength: 20, factoryUser: "admin", factoryPass: "admin", mustChange: true, first: 2},
+	dialectLiteon:     {minLength: 8, maxLength: 20, factoryUser: "root", factoryPass: "0penBmc", mustChange: true, first: 1},
 	dialectOpenBMC:    {minLength: 8, maxLength: 20, factoryUser: "root", factoryPass: "0penBmc", mustChange: true, first: 1},
 }
 

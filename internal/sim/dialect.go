@@ -13,6 +13,7 @@ const (
 	dialectXCC        = "xcc"
 	dialectAMI        = "ami"
 	dialectOpenBMC    = "openbmc"
+	dialectLiteon     = "liteon" // of a power shelf: no node speaks it
 )
 
 // dialect is how one vendor's BMC differs from the others: names, versions of schemas, and which of the known ways it takes.
@@ -179,13 +180,13 @@ func versions(list string) map[string]string {
 
 var dialects = sync.OnceValue(func() map[string]*dialect {
 	m := map[string]*dialect{}
-	for _, d := range []*dialect{idrac(), ilo(), supermicro(), xcc(), ami(), openbmc()} {
+	for _, d := range []*dialect{idrac(), ilo(), supermicro(), xcc(), ami(), openbmc(), liteon()} {
 		m[d.name] = d
 	}
 	return m
 })
 
-// Dialects lists the dialects that the simulator speaks, sorted.
+// Dialects lists the dialects that simulated nodes speak, sorted. Power shelves have one of their own.
 func Dialects() []string {
 	return []string{dialectAMI, dialectIDRAC, dialectILO, dialectOpenBMC, dialectSupermicro, dialectXCC}
 }

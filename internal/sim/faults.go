@@ -85,6 +85,8 @@ var faultTable = []FaultInfo{
 	{ID: "R93", Summary: "ForceRestart ends as Exception with status OK and changes nothing", Dialects: []string{dialectAMI}, times: 2, early: 2},
 	{ID: "R99", Summary: "rows with placeholders for versions", Dialects: []string{dialectAMI, dialectSupermicro, dialectILO}, Lasting: true},
 	{ID: "R109", Summary: "links in another case and with a trailing slash", Dialects: []string{dialectILO}, Lasting: true},
+	{ID: "R113", Summary: "supplies tell their capacity as text, and their power as true", Dialects: []string{dialectLiteon}, Lasting: true,
+		OptIn: true, BreaksSchema: true, Unmet: unmetShelf, Shown: shownShelf},
 	{ID: "R118", Summary: "log entries that are listed answer 404", Dialects: []string{dialectSupermicro}, Lasting: true,
 		Unmet: "logs are read by hand, and no run reads them", Shown: []string{"internal/drivertest TestLogs"}},
 	{ID: "bios-needs-off", Summary: "a BIOS image is refused unless the host is off", Lasting: true, OptIn: true,
@@ -96,6 +98,10 @@ var faultTable = []FaultInfo{
 		Unmet: "what opens another attribute is for a plan to see", Shown: []string{"internal/drivertest TestBIOSInTwoBatches"}},
 	{ID: "stuck-job", Summary: "a BIOS configuration job waits for ever, whatever is reset, until it is deleted", Dialects: []string{dialectIDRAC},
 		OptIn: true, times: 1, early: 1},
+	{ID: faultSupply, Summary: "a supply of a power shelf has failed; sim poke --supply 0=OK repairs it", Dialects: []string{dialectLiteon},
+		Lasting: true, OptIn: true, Unmet: unmetShelf, Shown: shownShelf},
+	{ID: faultSwitchable, Summary: "a power shelf whose rails can be switched on and off, besides cycled", Dialects: []string{dialectLiteon},
+		Lasting: true, OptIn: true, Unmet: unmetShelf, Shown: shownShelf},
 	{ID: faultSwap, Summary: "the cable of a node's first rail is exchanged with that of the next node; sim poke --cable fix repairs it",
 		Lasting: true, OptIn: true, Unmet: "no driver acts on cables: a plan stops at them", Shown: []string{"internal/engine TestCablesOfASimulatedRack"}},
 	{ID: faultPull, Summary: "the cable of a node's first rail is out; sim poke --cable fix repairs it", Lasting: true, OptIn: true,
@@ -140,6 +146,15 @@ var faultTable = []FaultInfo{
 		Unmet: "only IPMI gets past it", Shown: []string{"internal/drivertest TestIPMI", "internal/apply TestLadderByIPMI"}},
 	{ID: "bmc-gone", Summary: "the BMC cannot be reached for some minutes", times: 1, early: 150},
 }
+
+// Faults of power shelves.
+const (
+	faultSupply     = "supply-failed"
+	faultSwitchable = "shelf-switchable"
+	unmetShelf      = "a power shelf is no node: the conformance suite has nodes"
+)
+
+var shownShelf = []string{"internal/sim TestShelf"}
 
 const unmetEvents = "no verb listens to events"
 

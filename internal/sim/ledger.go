@@ -124,6 +124,8 @@ type Poke struct {
 	Well       bool                      `json:"well,omitempty"`        // leak, heat and dead supply are over; nobody tells it
 	Tell       string                    `json:"tell,omitempty"`        // an event without its cause: leak, hot or supply
 	Flood      int                       `json:"flood,omitempty"`       // so many events that mean nothing, at once
+	// Supplies are those of a power shelf, by id: OK, Warning, Critical, or Absent when it was pulled.
+	Supplies map[string]string `json:"supplies,omitempty"`
 	// Settings are bodies of writes to resources of settings, by URI.
 	Settings map[string]map[string]any `json:"settings,omitempty"`
 }
@@ -225,10 +227,16 @@ func (b *BMC) Poke(p Poke) error {
 	switch p.Power {
 	case "":
 	case powerOn:
-		if b.host.power != powerOn {
+		if b.shelf != nil {
+			b.switchShelf(false, 0)
+		} else if b.host.power != powerOn {
 			b.startHost(step.HostPowerCycle)
 		}
 	case powerOff:
+		if b.shelf != nil {
+			b.switchShelf(true, 0)
+			break
+		}
 		b.stopHost()
 		b.host.offByClient = false
 	default:
@@ -249,6 +257,9 @@ func (b *BMC) Poke(p Poke) error {
 		b.boot.order = slices.Clone(p.BootOrder)
 	}
 	if err := b.pokePorts(p.Ports); err != nil {
+		return err
+	}
+	if err := b.pokeSupplies(p.Supplies); err != nil {
 		return err
 	}
 	switch p.SecureMode {

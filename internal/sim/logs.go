@@ -61,6 +61,8 @@ func newLogs(b *BMC) []*logbook {
 		add(sys, "EventLog", "Event Log Service", "Event", 6)
 		l := add(man, "Dump", "Dump LogService", "Event", 0)
 		l.dump = true
+	case dialectLiteon:
+		add(man, "EventLog", "Event Log Service", "Event", 6)
 	default:
 		add(sys, "SEL", "System Event Log", "SEL", 6)
 	}

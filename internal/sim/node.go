@@ -58,8 +58,10 @@ type BMC struct {
 	subs      []*subscription
 	tell      teller
 	nextID    map[string]int
-	uploads   int  // pushes that are being received
-	wet       bool // Poke{Leak}
+	shelf     *shelf // of a power shelf's controller; else nil
+	unfed     bool   // no shelf gives it power: the BMC is dead too
+	uploads   int    // pushes that are being received
+	wet       bool   // Poke{Leak}
 
 	set map[string]obj // what was written to settings, by URI of the resource
 	due map[string]obj // of that, what is not real before the BMC has restarted
@@ -81,9 +83,37 @@ func newBMC(r *Rack, n rack.Node, hw rack.Hardware, plan []faultPick) (*BMC, err
 	if !ok {
 		return nil, fmt.Errorf("hardware %s speaks no known dialect (%q)", hw.Key, hw.Dialect)
 	}
-	b := &BMC{rack: r, name: n.Name, node: n, hw: hw, dia: d, nextID: map[string]int{}, set: map[string]obj{}, due: map[string]obj{}}
+	b, err := newController(r, n.Name, d, hw, plan)
+	if err != nil {
+		return nil, err
+	}
+	b.node = n
+	b.bios = newSetup(d, b)
+	b.comps = newComponents(b)
+	b.store = newStore(b)
+	b.boot = newBoot(b)
+	b.secure, b.functions, b.dpu = newSecureBoot(b), newFunctions(b), newDPU(b)
+	b.media = newSlots(b)
+	b.logs = newLogs(b)
+	b.host = host{power: r.opt.Power, lastReset: b.now}
+	if r.opt.Power == powerOn {
+		b.host.stage = stageOS
+		b.rack.busbar.starts(b.name)
+	}
+	b.accounts = newAccounts(b)
+	b.tell, b.subs = newTeller(d), newSubscriptions(d)
+	if r.opt.Factory {
+		b.asDelivered()
+	}
+	b.routes = buildRoutes(b)
+	return b, nil
+}
+
+// newController makes what every BMC has, whatever stands behind it: an identity, a door and its faults.
+func newController(r *Rack, name string, d *dialect, hw rack.Hardware, plan []faultPick) (*BMC, error) {
+	b := &BMC{rack: r, name: name, hw: hw, dia: d, nextID: map[string]int{}, set: map[string]obj{}, due: map[string]obj{}}
 	b.led = Ledger{Resets: map[string]int{}, Flashes: map[string]int{}}
-	rnd := r.chance(n.Name, "identity")
+	rnd := r.chance(name, "identity")
 	b.serial = fmt.Sprintf("%s%07d", d.serialPrefix, rnd.IntN(10_000_000))
 	b.uuid = fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", rnd.Uint32(), rnd.IntN(1<<16), rnd.IntN(1<<12), rnd.IntN(1<<12),
 		rnd.Int64N(1<<48))
@@ -95,23 +125,6 @@ func newBMC(r *Rack, n rack.Node, hw rack.Hardware, plan []faultPick) (*BMC, err
 	b.now = time.Now()
 	b.resetAt, b.changedAt = b.now, b.now
 	b.faults = newFaultState(b, plan)
-	b.bios = newSetup(d, b)
-	b.comps = newComponents(b)
-	b.store = newStore(b)
-	b.boot = newBoot(b)
-	b.secure, b.functions, b.dpu = newSecureBoot(b), newFunctions(b), newDPU(b)
-	b.media = newSlots(b)
-	b.logs = newLogs(b)
-	b.host = host{power: r.opt.Power, lastReset: b.now}
-	if r.opt.Power == powerOn {
-		b.host.stage = stageOS
-	}
-	b.accounts = newAccounts(b)
-	b.tell, b.subs = newTeller(d), newSubscriptions(d)
-	if r.opt.Factory {
-		b.asDelivered()
-	}
-	b.routes = buildRoutes(b)
 	return b, nil
 }
 
@@ -172,7 +185,7 @@ func (b *BMC) advance() {
 func (b *BMC) changed() { b.changedAt = b.now }
 
 // down tells whether the BMC does not answer at this moment.
-func (b *BMC) down() bool { return b.now.Before(b.downUntil) }
+func (b *BMC) down() bool { return b.unfed || b.now.Before(b.downUntil) }
 
 // accepts tells whether the BMC takes a new connection.
 func (b *BMC) accepts() bool {

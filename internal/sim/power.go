@@ -64,6 +64,7 @@ func (b *BMC) startHost(class step.Activation) {
 	b.forget("host")
 	b.host.power = "PoweringOn"
 	b.host.offByClient = false
+	b.drawsPower(true)
 	b.after(onDelay, "host", func() {
 		b.host.power = powerOn
 		b.logged("OK", "The host was switched on.")
@@ -110,6 +111,7 @@ func (b *BMC) post(class step.Activation) {
 func (b *BMC) stopHost() {
 	b.forget("host")
 	b.host.power, b.host.stage = powerOff, stageNone
+	b.drawsPower(false)
 	b.logged("Warning", "The host lost its power.")
 	b.happened("off")
 	if b.dia.name == dialectOpenBMC { // there it is the chassis state's LastStateChangeTime (bmcweb)
@@ -260,6 +262,7 @@ func (b *BMC) auxCycle() {
 	b.forget("host")
 	b.host.power, b.host.stage = powerOff, stageNone
 	b.host.offByClient = false
+	b.drawsPower(false)
 	b.applyDPU()
 	b.after(resetLatency, "bmc", func() { b.restart(seconds(b.hw.Timing.AuxCycleS, defaultAuxCycle), step.AuxCycle) })
 }

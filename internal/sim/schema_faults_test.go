@@ -41,6 +41,9 @@ func TestFaultsBreakWhatTheySay(t *testing.T) {
 	broke, struck := map[string]string{}, map[string]bool{}
 	for _, fault := range sim.Faults() {
 		only := fault.Dialects
+		if slices.Contains(only, "liteon") { // of power shelves: TestShelf
+			continue
+		}
 		if len(only) == 0 { // a general fault is the same everywhere
 			only = []string{"idrac", "openbmc"}
 		}
@@ -57,6 +60,7 @@ func TestFaultsBreakWhatTheySay(t *testing.T) {
 	}
 	for _, fault := range sim.Faults() {
 		switch {
+		case slices.Contains(fault.Dialects, "liteon"):
 		case !struck[fault.ID]:
 			t.Logf("fault %s did not strike in this life", fault.ID)
 		case fault.BreaksSchema && broke[fault.ID] == "":

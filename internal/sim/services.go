@@ -429,7 +429,9 @@ func registryRoutes(b *BMC, m map[string]*route) {
 	file("Base", d.baseRegistry+".0", "")
 	file("Update", d.updateRegistry+".0", "")
 	file("TaskEvent", "TaskEvent.1.0.0", "")
-	file(d.registryMember, d.registry.id, d.registryURI)
+	if d.registryMember != "" {
+		file(d.registryMember, d.registry.id, d.registryURI)
+	}
 	b.dellRegistries(m, file)
 	if v := vendorMessages[d.name]; v.uri != "" {
 		file(v.member, v.registry+".0", v.uri)

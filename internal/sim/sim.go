@@ -56,6 +56,7 @@ type Rack struct {
 	mu     sync.Mutex
 	closed bool
 	cables *cabling
+	busbar *busbar
 }
 
 // New builds the rack. Nothing listens yet: use DialContext in memory, or Start for sockets.
@@ -76,7 +77,7 @@ func New(d rack.Design, o Options) (*Rack, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Rack{opt: o, nodes: map[string]*BMC{}, cables: newCabling(d)}
+	r := &Rack{opt: o, nodes: map[string]*BMC{}, cables: newCabling(d), busbar: newBusbar(d)}
 	for _, n := range d.Nodes {
 		hw, ok := d.Hardware[n.Hardware]
 		if !ok {
@@ -92,6 +93,18 @@ func New(d rack.Design, o Options) (*Rack, error) {
 		r.nodes[n.Name] = b
 		r.order = append(r.order, n.Name)
 	}
+	for _, s := range d.PowerShelves {
+		if r.nodes[s.Name] != nil {
+			return nil, fmt.Errorf("simulate power shelf %s: the name stands twice in the design", s.Name)
+		}
+		b, err := newShelf(r, s, d.Hardware[s.Hardware], plan)
+		if err != nil {
+			return nil, fmt.Errorf("simulate power shelf %s: %w", s.Name, err)
+		}
+		r.nodes[s.Name] = b
+		r.order = append(r.order, s.Name)
+		r.busbar.update(s.Name, supply{kw: b.shelf.working()})
+	}
 	sort.Strings(r.order)
 	if err := r.wireFaults(plan); err != nil {
 		return nil, err
@@ -99,14 +112,27 @@ func New(d rack.Design, o Options) (*Rack, error) {
 	return r, nil
 }
 
-// BMC returns the controller of a node, or nil.
+// BMC returns the controller of a node or power shelf, or nil.
 func (r *Rack) BMC(name string) *BMC { return r.nodes[name] }
 
 // Speed is what every duration is divided by.
 func (r *Rack) Speed() float64 { return r.opt.Speed }
 
-// Nodes lists the names, sorted.
-func (r *Rack) Nodes() []string { return append([]string(nil), r.order...) }
+// Nodes lists the names of nodes, sorted.
+func (r *Rack) Nodes() []string { return r.named(false) }
+
+// Shelves lists the names of power shelves, sorted.
+func (r *Rack) Shelves() []string { return r.named(true) }
+
+func (r *Rack) named(shelves bool) []string {
+	var out []string
+	for _, name := range r.order {
+		if (r.nodes[name].shelf != nil) == shelves {
+			out = append(out, name)
+		}
+	}
+	return out
+}
 
 // Credentials gives the log-in of a node. The password follows from the seed and the name; it fits the narrowest recorded
 // limits (13 to 20 characters).
@@ -134,9 +160,13 @@ func (r *Rack) Bindings() []rack.Binding {
 	var out []rack.Binding
 	for _, name := range r.order {
 		b := r.nodes[name]
+		host := b.dia.hostID
+		if b.shelf != nil { // there is no host behind it
+			host = ""
+		}
 		out = append(out, rack.Binding{
 			Node: name, URL: b.url(), PinSHA256: b.pin, Serial: b.serial, MAC: b.mac(0),
-			System: b.dia.hostID, Username: Username, Credential: CredentialRef(name),
+			System: host, Username: Username, Credential: CredentialRef(name),
 		})
 	}
 	return out

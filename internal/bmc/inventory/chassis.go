@@ -52,7 +52,9 @@ func (r *reader) chassisPower(ctx context.Context, c *redfish.Resource, chassis 
 		var out []rack.PowerUnit
 		for _, s := range p.Obj.Objs("PowerSupplies") {
 			id := first(text(s, "MemberId"), text(s, "Id"), text(s, "Name"))
-			out = append(out, r.supply(p, s, id))
+			u := r.supply(p, s, id)
+			r.supplyReadings(ctx, s, &u)
+			out = append(out, u)
 		}
 		if len(out) > 0 {
 			return out
@@ -78,7 +80,9 @@ func isPart(o redfish.Object) bool {
 func (r *reader) supplies(ctx context.Context, link string) []rack.PowerUnit {
 	var out []rack.PowerUnit
 	for _, s := range r.take(ctx, link) {
-		out = append(out, r.supply(s, s.Obj, idOf(s)))
+		u := r.supply(s, s.Obj, idOf(s))
+		r.supplyReadings(ctx, s.Obj, &u)
+		out = append(out, u)
 	}
 	return out
 }

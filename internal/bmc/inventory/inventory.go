@@ -138,6 +138,8 @@ func (r *reader) device(ctx context.Context) rack.Device {
 	r.readGPUs(ctx)
 	r.readChassisDrives(ctx)
 	r.identify()
+	r.readShelf(ctx)
+	r.readLocation()
 	r.readSettings(ctx, r.serving)
 	d.Systems = []rack.System{}
 	for _, s := range r.systems {

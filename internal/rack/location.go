@@ -1,0 +1,18 @@
+package rack
+
+import "strings"
+
+// Location is where a machine says it stands: what somebody wrote into its controller. Empty and 0 = not told.
+type Location struct {
+	Rack string `json:"rack,omitempty"`
+	Row  string `json:"row,omitempty"`
+	U    int    `json:"u,omitempty"` // lowest unit, counted from 1
+}
+
+// Told tells whether anything is said at all.
+func (l Location) Told() bool { return l.Rack != "" || l.U > 0 }
+
+// At tells whether a location is that of a rack and unit, as far as it is told. Case and space do not count.
+func (l Location) At(rack string, u int) bool {
+	return (l.Rack == "" || strings.EqualFold(strings.TrimSpace(l.Rack), strings.TrimSpace(rack))) && (l.U == 0 || l.U == u)
+}
