@@ -1,7 +1,10 @@
 package drivertest_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
+	"path"
 	"slices"
 	"strings"
 	"testing"
@@ -24,6 +27,8 @@ type host struct {
 	r     *sim.Rack
 	files map[string][]byte
 	opt   plan.Options
+
+	mirror bool // firmware files can be fetched by the BMC too
 }
 
 // newHost makes a node of a dialect; ask says what is wanted of it.
@@ -38,7 +43,10 @@ func newHost(t *testing.T, name string, ask func(d *rack.Design, n *rack.Node), 
 	n := &h.d.Nodes[0]
 	n.OnDestroy = "keep"
 	ask(&h.d, n)
-	h.r, err = sim.New(h.d, sim.Options{Seed: 7, Faults: faults})
+	fetch := func(from string) (io.ReadCloser, error) {
+		return io.NopCloser(bytes.NewReader(h.files[path.Base(from)])), nil
+	}
+	h.r, err = sim.New(h.d, sim.Options{Seed: 7, Faults: faults, Fetch: fetch})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,13 +62,23 @@ func (h *host) node() *rack.Node { return &h.d.Nodes[0] }
 
 func (h *host) bmc() *sim.BMC { return h.r.BMC(node) }
 
-func (h *host) driver() *bmc.Driver { return driver(h.t, h.r, h.files) }
+func (h *host) driver() *bmc.Driver {
+	if h.mirror {
+		return driver(h.t, h.r, h.files, func(file string) (string, error) { return "https://mirror.sim/" + file, nil })
+	}
+	return driver(h.t, h.r, h.files)
+}
 
 // look reads the node as a plan needs it.
 func (h *host) look() rack.Observation {
 	h.t.Helper()
+	return h.lookWith(h.node().Facets()...)
+}
+
+func (h *host) lookWith(facets ...rack.Facet) rack.Observation {
+	h.t.Helper()
 	d := h.driver()
-	dev, gaps, err := d.Survey(h.t.Context(), inventory.Options{Facets: h.node().Facets()})
+	dev, gaps, err := d.Survey(h.t.Context(), inventory.Options{Facets: facets})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -138,19 +138,23 @@ func seededRig(name string, seed uint64, faults ...string) func(t *testing.T) *d
 	}
 }
 
-// driver opens a driver of the rack's one node.
-func driver(t *testing.T, r *sim.Rack, images map[string][]byte) *bmc.Driver {
+// driver opens a driver of the rack's one node. mirror says where the BMC can fetch firmware itself; without it nowhere.
+func driver(t *testing.T, r *sim.Rack, images map[string][]byte, mirror ...func(string) (string, error)) *bmc.Driver {
 	t.Helper()
+	opt := bmc.Options{Images: func(file string) (io.ReaderAt, int64, error) {
+		return bytes.NewReader(images[file]), int64(len(images[file])), nil
+	}, Keys: func(file string) (io.ReadCloser, error) { return keyFile(file) },
+		Secrets: func(context.Context, rack.SecretRef) (string, error) { return controllerKey, nil }}
+	if len(mirror) > 0 {
+		opt.ImageURL = mirror[0]
+	}
 	b := r.Bindings()[0]
 	d, err := bmc.Open(t.Context(), bmc.Endpoint{URL: b.URL, System: b.System, Dial: r.DialContext,
 		Trust: redfish.Trust{PinSHA256: b.PinSHA256},
 		Login: func(context.Context) (string, string, error) {
 			user, pass := r.Credentials(node)
 			return user, pass, nil
-		}}, bmc.Options{Images: func(file string) (io.ReaderAt, int64, error) {
-		return bytes.NewReader(images[file]), int64(len(images[file])), nil
-	}, Keys: func(file string) (io.ReadCloser, error) { return keyFile(file) },
-		Secrets: func(context.Context, rack.SecretRef) (string, error) { return controllerKey, nil }})
+		}}, opt)
 	if err != nil {
 		t.Fatal(err)
 	}

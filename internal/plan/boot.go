@@ -2,6 +2,7 @@ package plan
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -44,7 +45,7 @@ func (n *nodeBuild) planBoot() {
 	}
 	if why, unsafe := unsafeBootOrder[n.sys.Model]; unsafe {
 		n.later("boot.unsafe", "Boot order is not written here", fmt.Sprintf(
-			"%v is wanted and %v is set. Needs hands: change it in the setup screen. %s.", want, expect, why), origin)
+			"%s is wanted and %s is set. Needs hands: change it in the setup screen. %s.", factsText(want), factsText(expect), why), origin)
 		return
 	}
 	if !b.boot.OrderWritable && want["order"] != nil {
@@ -259,4 +260,20 @@ func anyList(list []string) []any {
 		out = append(out, s)
 	}
 	return out
+}
+
+// factsText is a step's facts for people: "order Boot0001, Boot0000 and mode UEFI".
+func factsText(f step.Facts) string {
+	var out []string
+	for _, name := range slices.Sorted(maps.Keys(f)) {
+		text := fmt.Sprint(f[name])
+		if l, ok := f[name].([]any); ok {
+			text = strings.ReplaceAll(strings.Trim(text, "[]"), " ", ", ")
+			if len(l) == 0 {
+				text = "none"
+			}
+		}
+		out = append(out, name+" "+text)
+	}
+	return strings.Join(out, " and ")
 }
