@@ -24,7 +24,7 @@ const firstVerb = "power status"
 
 // conformanceRows are the rows of docs/conformance.md: kinds of step first, then what is said by hand, in the words of the command.
 func conformanceRows() []row {
-	return append(kindRows(), verbRows()...)
+	return slices.Concat(kindRows(), storageRows(), verbRows())
 }
 
 func kindRows() []row {
