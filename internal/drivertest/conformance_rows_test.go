@@ -67,6 +67,7 @@ func kindRows() []row {
 			func(b *sim.BMC) bool { return b.Truth().Light == rack.LEDLit })},
 		{key: "dump", what: "the vendor's own diagnostic data; no blueprint asks for it", more: "TestDump", run: dumpRow},
 		{key: "clear_jobs", what: "a job that waits; the recovery ladder asks for it", more: "internal/apply:TestLadder", run: jobsRow},
+		{key: "shelf_power", elsewhere: "asked of the controller of a power shelf, which is no node", more: "internal/plan:TestShelfRails internal/sim:TestShelf"},
 		{key: "account", what: "the first claim of a BMC in its factory state", more: "TestClaim TestClaimCutAtEveryRequest TestClaimCutAtEveryRecord", run: claimRow},
 	}
 }
