@@ -79,7 +79,7 @@ func (rd *reader) profile(e *rack.BIOSSpec, hardware string) {
 		root, owner, name = "bios", hardware, s
 	}
 	at := rd.at("profile")
-	if root == "bios" && hardware != "" && h.Profiles[name] == nil {
+	if root == "bios" && h.Profiles[name] == nil {
 		if _, portable := rd.s.m.r.opt.Catalog.BIOSProfiles[name]; portable && owner == hardware {
 			root, key = "profiles", name // this hardware has none of its own
 		}
@@ -93,6 +93,11 @@ func (rd *reader) profile(e *rack.BIOSSpec, hardware string) {
 		return
 	}
 	if hardware == "" {
+		if rd.s.m.bp.declared {
+			rd.errorf(at, "Hardware not known", "There is no portable profile %q, and the profiles of one platform need to know "+
+				"which hardware of the catalog the node is. %s", name, orKnown(name,
+				sortedKeys(rd.s.m.r.opt.Catalog.BIOSProfiles), "Portable are "))
+		}
 		return
 	}
 	if owner != hardware {

@@ -42,6 +42,7 @@ type Blueprint struct {
 	byKind    map[string]map[string]*block // kind → name
 	meta      *block                       // the blueprint block, or nil
 	broken    bool                         // some text did not parse, so that values may be missing
+	declared  bool                         // written by Compose: what is not known of a node may be left out
 }
 
 // Sources gives the text by file name, for snippets.
@@ -106,11 +107,14 @@ const (
 // Parse reads the .mw.hcl files of one directory; other names are ignored. The Blueprint is never nil: with errors it
 // holds
 // what could be read, and resolving it may report more.
-func Parse(src map[string][]byte) (*Blueprint, diag.List) { return parseAt("", src) }
+func Parse(src map[string][]byte) (*Blueprint, diag.List) { return parseAt("", src, false) }
+
+// ParseDeclared reads what Compose wrote: a node need not say what hardware it is and where it stands.
+func ParseDeclared(src map[string][]byte) (*Blueprint, diag.List) { return parseAt("", src, true) }
 
 // parseAt is Parse for a directory whose file names are shown below dir.
-func parseAt(dir string, src map[string][]byte) (*Blueprint, diag.List) {
-	p := parser{bp: &Blueprint{sources: Source{}, variables: map[string]*variable{},
+func parseAt(dir string, src map[string][]byte, declared bool) (*Blueprint, diag.List) {
+	p := parser{bp: &Blueprint{declared: declared, sources: Source{}, variables: map[string]*variable{},
 		locals: map[string]*hclsyntax.Attribute{},
 		byKind: map[string]map[string]*block{}}}
 	var names []string
@@ -144,6 +148,14 @@ type parser struct {
 	bp    *Blueprint
 	diags diag.List
 }
+
+// needs tells whether something that its spec requires has to be there.
+func (p *parser) needs(what, name string) bool {
+	return p.bp == nil || !p.bp.declared || !slices.Contains(mayLack[what], name)
+}
+
+// mayLack is what a declared element may leave out: it is not known, and the checks that need it are not made.
+var mayLack = map[string][]string{"node": {"hardware", "at"}, "rack": {"model"}}
 
 func (p *parser) errorf(r hcl.Range, summary, format string, args ...any) {
 	p.diags = append(p.diags, errorAt(r, summary, format, args...))
@@ -269,12 +281,12 @@ func (p *parser) body(b *hclsyntax.Body, spec *blockSpec, what string) {
 		}
 	}
 	for _, name := range sortedKeys(spec.attrs) {
-		if _, ok := b.Attributes[name]; spec.attrs[name] && !ok {
+		if _, ok := b.Attributes[name]; spec.attrs[name] && !ok && p.needs(what, name) {
 			p.errorf(b.MissingItemRange(), "Missing attribute", "%s needs %q.", what, name)
 		}
 	}
 	for _, name := range sortedKeys(spec.blocks) {
-		if _, ok := b.Attributes[name]; spec.blocks[name].required && !ok && !seen[name] {
+		if _, ok := b.Attributes[name]; spec.blocks[name].required && !ok && !seen[name] && p.needs(what, name) {
 			p.errorf(b.MissingItemRange(), "Missing block", "%s needs %s { … }.", what, name)
 		}
 	}

@@ -41,7 +41,7 @@ func (m *module) loadOne(b *block) *module {
 			return nil
 		}
 	}
-	bp, diags := parseAt(dir, src)
+	bp, diags := parseAt(dir, src, false)
 	m.r.diags = append(m.r.diags, diags...)
 	if m.r.opt.OnSource != nil {
 		for _, f := range sortedKeys(bp.sources) {

@@ -165,7 +165,17 @@ func (o Origin) Short() string {
 	if o.IsZero() {
 		return ""
 	}
+	if o.Start.Line == 0 {
+		return o.Filename
+	}
 	return o.Filename + ":" + strconv.Itoa(o.Start.Line)
+}
+
+// Named is the place of something that stands in no file: it has the name of what holds it.
+func Named(name string) Origin {
+	var o Origin
+	o.Filename = name
+	return o
 }
 
 // MarshalText writes "file:line:col-line:col", or nothing for the zero value.

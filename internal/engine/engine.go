@@ -78,15 +78,7 @@ type Workspace struct {
 // Load reads the blueprint in opt.Dir. The workspace is usable when the diagnostics hold no error. It opens no connection.
 func Load(opt Options) (*Workspace, diag.List) {
 	w := newWorkspace(opt)
-	if opt.Catalog != nil {
-		w.Catalog = *opt.Catalog
-	} else {
-		c, err := catalog.Load()
-		if err != nil {
-			panic(fmt.Sprintf("metalwright: internal error: embedded catalog: %v. This is a bug in Metalwright.", err))
-		}
-		w.Catalog = c
-	}
+	w.useCatalog(opt.Catalog)
 	opt = w.opt
 	files, err := readDir(opt.Dir)
 	if err != nil {

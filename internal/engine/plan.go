@@ -20,6 +20,7 @@ type SurveyOptions struct {
 	Deep     bool                  // read too what planning the Design needs beyond a survey
 	Cables   bool                  // read too what BMCs tell of the neighbours of ports
 	skip     []string              // addresses of nodes that are not read: their BMCs are not claimed
+	Facets   []rack.Facet          // read too
 }
 
 // Survey reads every node of the Design, and the power shelves that they hang on, and says as a gap what could not be read. It changes nothing.
@@ -46,6 +47,8 @@ func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observat
 // facets is what a survey reads of a node beyond what every survey does.
 func (w *Workspace) facets(n rack.Node, opt SurveyOptions) []rack.Facet {
 	switch {
+	case opt.Facets != nil:
+		return opt.Facets
 	case opt.Deep:
 		return w.Design.Facets(n)
 	case opt.Cables:

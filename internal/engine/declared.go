@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+
+	"github.com/metalwright/metalwright/internal/blueprint"
+	"github.com/metalwright/metalwright/internal/catalog"
+	"github.com/metalwright/metalwright/internal/diag"
+	"github.com/metalwright/metalwright/internal/plan"
+	"github.com/metalwright/metalwright/internal/rack"
+)
+
+// Declare makes a workspace of nodes that no folder holds a blueprint of, bound by opt.Bindings. Close it: what Declared gives
+// is closed with it.
+func Declare(opt Options, d blueprint.Declared) (*Workspace, diag.List) {
+	w := newWorkspace(opt)
+	w.useCatalog(opt.Catalog)
+	return w, w.declare(d, opt.Bindings)
+}
+
+// Declared is a workspace of what is declared beside this one: it has the same sessions, secrets, leases, journals and firmware
+// files, and a Design of its own. It is closed with this one.
+func (w *Workspace) Declared(d blueprint.Declared) (*Workspace, diag.List) {
+	s := *w
+	var bound []rack.Binding
+	for _, n := range d.Nodes {
+		if b, ok := w.Bindings[n.Name]; ok {
+			bound = append(bound, b)
+		}
+	}
+	return &s, s.declare(d, bound)
+}
+
+func (w *Workspace) useCatalog(c *catalog.Catalog) {
+	if c != nil {
+		w.Catalog = *c
+		return
+	}
+	embedded, err := catalog.Load()
+	if err != nil {
+		panic(fmt.Sprintf("metalwright: internal error: embedded catalog: %v. This is a bug in Metalwright.", err))
+	}
+	w.Catalog = embedded
+}
+
+// declare resolves what is declared and binds its nodes. Every place in the Design and in the diagnostics is then the name of a
+// leaf, for example n1/bios.profile.
+func (w *Workspace) declare(d blueprint.Declared, bound []rack.Binding) diag.List {
+	files, lines := blueprint.Compose(d)
+	parsed, diags := blueprint.ParseDeclared(files)
+	w.parsed, w.bpOpt, w.Tests = parsed, blueprint.Options{Catalog: w.Catalog, Now: w.opt.Now}, nil
+	design, more := blueprint.Resolve(parsed, w.bpOpt)
+	w.Design, w.Bindings, diags = design, map[string]rack.Binding{}, append(diags, more...)
+	for _, b := range bound {
+		w.Bindings[b.Node] = b
+	}
+	if len(design.Nodes) > 0 && len(bound) > 0 {
+		diags = append(diags, blueprint.CheckBindings(design, bound)...)
+	}
+	relocate(reflect.ValueOf(&w.Design), lines)
+	relocate(reflect.ValueOf(diags), lines)
+	return diags
+}
+
+var originType = reflect.TypeFor[diag.Origin]()
+
+// relocate makes every place in a value that of the leaf which stands there.
+func relocate(v reflect.Value, lines blueprint.Lines) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() && (v.Kind() == reflect.Pointer) {
+			relocate(v.Elem(), lines)
+		}
+	case reflect.Struct:
+		if v.Type() == originType {
+			o := v.Interface().(diag.Origin)
+			if leaf := lines.Leaf(o.Filename, o.Start.Line); leaf != "" && v.CanSet() {
+				v.Set(reflect.ValueOf(diag.Named(leaf)))
+			}
+			return
+		}
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				relocate(v.Field(i), lines)
+			}
+		}
+	case reflect.Slice, reflect.Array:
+		for i := range v.Len() {
+			relocate(v.Index(i), lines)
+		}
+	case reflect.Map:
+		for _, k := range v.MapKeys() {
+			held := reflect.New(v.Type().Elem()).Elem() // what a map holds cannot be set in place
+			held.Set(v.MapIndex(k))
+			relocate(held, lines)
+			v.SetMapIndex(k, held)
+		}
+	}
+}
+
+// declaredFacets is what is read of a node whose facets are declared one by one: one reading serves them all.
+var declaredFacets = []rack.Facet{rack.FacetRegistry, rack.FacetDrives, rack.FacetNetwork, rack.FacetSecureBoot, rack.FacetSettings, rack.FacetAttributes}
+
+// Observe reads nodes once for whatever may be declared of them.
+func (w *Workspace) Observe(ctx context.Context, nodes ...string) rack.Observation {
+	o := w.Survey(ctx, SurveyOptions{Only: nodes, Facets: declaredFacets})
+	w.markUnfinished(&o)
+	return o
+}
+
+// PlanOn plans on what was read before.
+func (w *Workspace) PlanOn(o rack.Observation) plan.Plan {
+	p, _ := plan.Build(w.Design, o, w.planOptions(SurveyOptions{}))
+	return p
+}
