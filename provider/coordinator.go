@@ -11,6 +11,7 @@ import (
 
 	fwdiag "github.com/hashicorp/terraform-plugin-framework/diag"
 
+	"github.com/metalwright/metalwright/internal/blueprint"
 	"github.com/metalwright/metalwright/internal/diag"
 	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/plan"
@@ -25,8 +26,12 @@ type coordinator struct {
 	operator  string
 	mirror    string
 	variables map[string]string
-	bindings  []rack.Binding // nil: those of the blueprint's folder
-	later     string         // what of the provider's configuration is not known yet; empty = all is
+	bindings  []rack.Binding                    // nil: those of the blueprint's folder
+	site      *blueprint.DeclaredSite           // nil: that of the blueprint
+	declared  map[string]blueprint.DeclaredNode // nodes of the inventory that no blueprint has, by name
+	probe     string                            // of plan_probe
+	safety    safety
+	later     string // what of the provider's configuration is not known yet; empty = all is
 
 	mu      sync.Mutex
 	secrets map[string]string
@@ -38,25 +43,44 @@ type coordinator struct {
 // workspace is a loaded blueprint, shared by its racks.
 type workspace struct {
 	*engine.Workspace
+	base *workspace // of a declared one
 
 	mu    sync.Mutex
-	views map[rack.Address]*rackView
-	runs  int // applies under way: firmware files are served while there is one
+	views map[rack.Address]*view
+	hand  map[string]*nodeView // nodes that resources declare something of, by name
+	wrote map[string]int       // how often each node was written to
+	runs  int                  // applies under way: firmware files are served while there is one
 }
 
-// rackView is one rack of one blueprint, and what was last read of it.
-type rackView struct {
-	w     *workspace
-	rack  rack.Rack
-	nodes []string // names
+func newWorkspace(w *engine.Workspace) *workspace {
+	return &workspace{Workspace: w, views: map[rack.Address]*view{}, hand: map[string]*nodeView{}, wrote: map[string]int{}}
+}
 
-	mu   sync.Mutex // one survey or apply at a time
-	plan *plan.Plan // nil: nothing read since the last write
+// view is what one resource has a say about: a Design of some nodes, and what was last read of them.
+type view struct {
+	w       *workspace
+	address rack.Address // of the rack or the node
+	nodes   []string     // names
+	shared  *nodeView    // what is read is read for all resources of a node; nil: for this view alone
+
+	mu   sync.Mutex // one survey or apply at a time; that of shared where there is one
+	plan *plan.Plan // nil: nothing read yet
 	seen rack.Observation
+	asOf int // what workspace.writes was when it was read
+}
+
+// lock keeps other plans and applies of the same nodes waiting until it is given back.
+func (v *view) lock() (unlock func()) {
+	if v.shared != nil {
+		v.shared.mu.Lock()
+		return v.shared.mu.Unlock
+	}
+	v.mu.Lock()
+	return v.mu.Unlock
 }
 
 func newCoordinator() *coordinator {
-	return &coordinator{variables: map[string]string{}, secrets: map[string]string{}, loaded: map[string]*workspace{}}
+	return &coordinator{variables: map[string]string{}, probe: probeRequired, safety: safety{power: true}, declared: map[string]blueprint.DeclaredNode{}, secrets: map[string]string{}, loaded: map[string]*workspace{}}
 }
 
 // secretPrefix marks references that only this process can resolve.
@@ -119,7 +143,7 @@ func (c *coordinator) workspace(s source) (*workspace, fwdiag.Diagnostics) {
 	if diags.HasError() {
 		return nil, diags
 	}
-	w := &workspace{Workspace: loaded, views: map[rack.Address]*rackView{}}
+	w := newWorkspace(loaded)
 	c.loaded[key] = w
 	return w, diags
 }
@@ -179,7 +203,7 @@ func workspaceKey(dir string, vars map[string]any) string {
 }
 
 // view finds a rack by name or address; an empty name is the only rack.
-func (c *coordinator) view(s source, name string) (*rackView, fwdiag.Diagnostics) {
+func (c *coordinator) view(s source, name string) (*view, fwdiag.Diagnostics) {
 	w, diags := c.workspace(s)
 	if diags.HasError() {
 		return nil, diags
@@ -193,7 +217,7 @@ func (c *coordinator) view(s source, name string) (*rackView, fwdiag.Diagnostics
 	defer w.mu.Unlock()
 	v := w.views[r.Address]
 	if v == nil {
-		v = &rackView{w: w, rack: r}
+		v = &view{w: w, address: r.Address}
 		for _, n := range w.Design.Nodes {
 			if n.Rack == r.Address {
 				v.nodes = append(v.nodes, n.Name)
@@ -205,7 +229,7 @@ func (c *coordinator) view(s source, name string) (*rackView, fwdiag.Diagnostics
 }
 
 // nodeView finds a node by name or address, and the view of its rack.
-func (c *coordinator) nodeView(s source, node string) (*rackView, rack.Node, fwdiag.Diagnostics) {
+func (c *coordinator) nodeView(s source, node string) (*view, rack.Node, fwdiag.Diagnostics) {
 	w, diags := c.workspace(s)
 	if diags.HasError() {
 		return nil, rack.Node{}, diags
@@ -244,34 +268,68 @@ func pickRack(d rack.Design, name string) (rack.Rack, error) {
 }
 
 // look surveys and plans, once until something is written.
-func (v *rackView) look(ctx context.Context) (plan.Plan, rack.Observation, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+func (v *view) look(ctx context.Context) (plan.Plan, rack.Observation, error) {
+	defer v.lock()()
 	return v.lookLocked(ctx)
 }
 
-func (v *rackView) lookLocked(ctx context.Context) (plan.Plan, rack.Observation, error) {
-	if v.plan == nil {
+func (v *view) lookLocked(ctx context.Context) (plan.Plan, rack.Observation, error) {
+	if v.shared != nil {
+		o, err := v.shared.observeLocked(ctx)
+		if err != nil {
+			return plan.Plan{}, o, err
+		}
+		return v.w.PlanOn(o), o, nil
+	}
+	if now := v.w.root().writes(v.nodes); v.plan == nil || v.asOf != now {
 		p, o := v.w.Plan(ctx, engine.SurveyOptions{Only: v.nodes})
 		if err := ctx.Err(); err != nil { // half an observation is none
-			return p, o, fmt.Errorf("read rack %s: %w", v.rack.Address, err)
+			return p, o, fmt.Errorf("read rack %s: %w", v.address, err)
 		}
-		v.plan, v.seen = &p, o
+		v.plan, v.seen, v.asOf = &p, o, now
 	}
 	return *v.plan, v.seen, nil
 }
 
-// forget drops what was read: after a write it no longer holds.
-func (v *rackView) forget() { v.plan = nil }
+// written says that nodes were written to: whatever was read of them no longer holds, for any resource.
+func (w *workspace) written(nodes []string) {
+	w = w.root()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, n := range nodes {
+		w.wrote[n]++
+	}
+}
+
+// writes counts how often nodes were written to.
+func (w *workspace) writes(nodes []string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	sum := 0
+	for _, n := range nodes {
+		sum += w.wrote[n]
+	}
+	return sum
+}
+
+// root is the workspace that a declared one shares sessions and files with.
+func (w *workspace) root() *workspace {
+	if w.base != nil {
+		return w.base
+	}
+	return w
+}
 
 // begin and end enclose an apply. The last one to end stops serving firmware files.
 func (w *workspace) begin() {
+	w = w.root()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.runs++
 }
 
 func (w *workspace) end() error {
+	w = w.root()
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.runs--

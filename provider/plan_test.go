@@ -17,7 +17,7 @@ import (
 )
 
 // aView is a rack that nothing was read of.
-func aView(t *testing.T) *rackView {
+func aView(t *testing.T) *view {
 	t.Helper()
 	v, diags := newCoordinator().view(source{dir: "testdata/rack"}, "")
 	if diags.HasError() {

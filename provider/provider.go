@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	"github.com/hashicorp/terraform-plugin-framework/datasource"
 	fwdiag "github.com/hashicorp/terraform-plugin-framework/diag"
@@ -17,6 +18,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/provider"
 	"github.com/hashicorp/terraform-plugin-framework/provider/schema"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
+	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
 	"github.com/metalwright/metalwright/internal/diag"
@@ -51,6 +53,10 @@ func (p *metalwright) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 				NestedObject: schema.NestedAttributeObject{Attributes: map[string]schema.Attribute{
 					"endpoint":   schema.StringAttribute{Required: true, MarkdownDescription: "`https://` address of the BMC."},
 					"credential": schema.StringAttribute{Optional: true, MarkdownDescription: "Key into `credentials`."},
+					"hardware": schema.StringAttribute{Optional: true,
+						MarkdownDescription: "What it is, by its key in the catalog: `dell_r750`. Turns on the checks of height, power and weight, and the profiles of that hardware. Only without `blueprint`."},
+					"rack":       schema.StringAttribute{Optional: true, MarkdownDescription: "Name of the rack it stands in. Only without `blueprint`."},
+					"position_u": schema.Int64Attribute{Optional: true, MarkdownDescription: "Lowest rack unit, counted from 1 at the bottom. Only without `blueprint`."},
 					"system_id":  schema.StringAttribute{Optional: true, MarkdownDescription: "Id of the host system where a BMC has several."},
 					"tls": schema.SingleNestedAttribute{Optional: true, MarkdownDescription: "How the BMC's certificate is trusted. There is no way to trust all.",
 						Attributes: map[string]schema.Attribute{
@@ -65,6 +71,26 @@ func (p *metalwright) Schema(_ context.Context, _ provider.SchemaRequest, resp *
 					"password": schema.StringAttribute{Optional: true, Sensitive: true, MarkdownDescription: "Its password; may be ephemeral."},
 					"secret":   schema.StringAttribute{Optional: true, MarkdownDescription: "Reference instead of a password: `env:NAME`, `file:PATH` or `age:PATH`; a path starts at the blueprint's folder."},
 				}}},
+			"site": schema.SingleNestedAttribute{Optional: true,
+				MarkdownDescription: "The building, where no blueprint says it. What is declared of a node is held against the policy of its jurisdiction; there is no way around one.",
+				Attributes: map[string]schema.Attribute{
+					"name":         schema.StringAttribute{Required: true, MarkdownDescription: "Name of the building."},
+					"region":       schema.StringAttribute{Optional: true, MarkdownDescription: "Name of the region; default: that of the site."},
+					"jurisdiction": schema.StringAttribute{Required: true, MarkdownDescription: "ISO 3166-1 alpha-2 code, or `EU`: whose law binds what the nodes hold."},
+					"country":      schema.StringAttribute{Optional: true, MarkdownDescription: "Country of the building; default: the jurisdiction."},
+					"policy":       schema.StringAttribute{Required: true, MarkdownDescription: "Policy profile of the catalog: `au.strategic`."},
+					"endpoints": schema.MapAttribute{Optional: true, ElementType: types.ListType{ElemType: types.StringType},
+						MarkdownDescription: "The closed list of what may be dialled, by role: `artifacts`, `ntp`, `dns`, `syslog` …"},
+				}},
+			"plan_probe": schema.StringAttribute{Optional: true, Validators: []validator.String{stringvalidator.OneOf(probeRequired, probeBestEffort, probeNever)},
+				MarkdownDescription: "Whether a plan reads BMCs: `required` (default), `best_effort` (one that cannot be read makes the impact unknown, with a warning) or `never`."},
+			"safety": schema.SingleNestedAttribute{Optional: true, MarkdownDescription: "A veto over what resources ask for.",
+				Attributes: map[string]schema.Attribute{
+					"power":           schema.BoolAttribute{Optional: true, MarkdownDescription: "`false`: nothing that takes a host down. Default: `true`."},
+					"data_loss":       schema.BoolAttribute{Optional: true, MarkdownDescription: "`true`: what deletes or erases data may run where the resource consents too. Default: `false`."},
+					"max_reset_class": schema.StringAttribute{Optional: true, Validators: []validator.String{stringvalidator.OneOf(classWords()...)}, MarkdownDescription: "The strongest reset that may be made: `none`, `bmc_reset`, `host_reset`, `host_power_cycle`, `aux_cycle`, `ac_cycle` (default)."},
+					"freeze":          schema.BoolAttribute{Optional: true, MarkdownDescription: "`true`: plans work, applies are refused."},
+				}},
 			"state_dir": schema.StringAttribute{Optional: true,
 				MarkdownDescription: "Folder of journal, leases and keys; the command line reads and writes the same one. Default: `.metalwright` in the blueprint's folder."},
 			"operator": schema.StringAttribute{Optional: true, MarkdownDescription: "Who acts, for leases and the journal. Default: the user of the process."},
@@ -82,12 +108,18 @@ type providerModel struct {
 	StateDir    types.String `tfsdk:"state_dir"`
 	Operator    types.String `tfsdk:"operator"`
 	Mirror      types.String `tfsdk:"mirror"`
+	Site        types.Object `tfsdk:"site"`
+	PlanProbe   types.String `tfsdk:"plan_probe"`
+	Safety      types.Object `tfsdk:"safety"`
 }
 
 type nodeModel struct {
 	Endpoint   types.String `tfsdk:"endpoint"`
 	Credential types.String `tfsdk:"credential"`
 	SystemID   types.String `tfsdk:"system_id"`
+	Hardware   types.String `tfsdk:"hardware"`
+	Rack       types.String `tfsdk:"rack"`
+	PositionU  types.Int64  `tfsdk:"position_u"`
 	TLS        *tlsModel    `tfsdk:"tls"`
 }
 
@@ -112,7 +144,7 @@ func (p *metalwright) Configure(ctx context.Context, req provider.ConfigureReque
 	c := newCoordinator()
 	c.blueprint, c.stateDir, c.operator, c.mirror = m.Blueprint.ValueString(), m.StateDir.ValueString(), m.Operator.ValueString(), m.Mirror.ValueString()
 	c.later = unknown(ctx, map[string]attr.Value{"blueprint": m.Blueprint, "variables": m.Variables, "nodes": m.Nodes, "credentials": m.Credentials,
-		"state_dir": m.StateDir, "operator": m.Operator, "mirror": m.Mirror})
+		"state_dir": m.StateDir, "operator": m.Operator, "mirror": m.Mirror, "site": m.Site, "plan_probe": m.PlanProbe, "safety": m.Safety})
 	if c.later == "" {
 		resp.Diagnostics.Append(c.configure(ctx, m)...)
 	}
@@ -169,8 +201,9 @@ func (c *coordinator) configure(ctx context.Context, m providerModel) fwdiag.Dia
 			continue
 		}
 		c.bindings = append(c.bindings, b)
+		diags.Append(c.stands(name, nodes[name])...)
 	}
-	return diags
+	return append(diags, c.configureSite(ctx, m)...)
 }
 
 // binding turns one inventory entry into a binding. problem says what is wrong with it.
@@ -195,7 +228,11 @@ func binding(name string, n nodeModel, creds map[string]credentialModel, refs ma
 }
 
 func (p *metalwright) Resources(context.Context) []func() resource.Resource {
-	return []func() resource.Resource{func() resource.Resource { return &rackResource{} }}
+	out := []func() resource.Resource{func() resource.Resource { return &rackResource{} }}
+	for _, k := range kinds() {
+		out = append(out, func() resource.Resource { return &declaredResource{kind: k} })
+	}
+	return out
 }
 
 func (p *metalwright) DataSources(context.Context) []func() datasource.DataSource {

@@ -57,9 +57,13 @@ func (r *rackResource) ModifyPlan(ctx context.Context, req resource.ModifyPlanRe
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if veto := r.c.safety.vetoed(d.todo); len(veto) > 0 {
+		resp.Diagnostics.AddError("Not allowed by the provider", strings.Join(veto, "\n"))
+		return
+	}
 	resp.Diagnostics.Append(v.moved(d)...)
 	resp.Diagnostics.Append(v.warnings(d)...)
-	m.ID, m.Design = types.StringValue(string(v.rack.Address)), types.StringValue(string(v.w.Design.Digest()))
+	m.ID, m.Design = types.StringValue(string(v.address)), types.StringValue(string(v.w.Design.Digest()))
 	if !first && d.todo.Empty() && m.Design.Equal(prior.Design) && req.Plan.Raw.Equal(req.State.Raw) {
 		return // nothing changes: the plan is the state
 	}
@@ -102,7 +106,7 @@ type decision struct {
 }
 
 // decide goes on with an apply that was cut off, as the command line does, unless nothing is left to do.
-func (v *rackView) decide(ctx context.Context, first bool) (decision, error) {
+func (v *view) decide(ctx context.Context, first bool) (decision, error) {
 	now, _, err := v.look(ctx)
 	if err != nil {
 		return decision{}, err
@@ -118,7 +122,7 @@ func (v *rackView) decide(ctx context.Context, first bool) (decision, error) {
 }
 
 // pending is a run that was cut off and is of nodes of this rack only.
-func (v *rackView) pending() (*engine.Pending, error) {
+func (v *view) pending() (*engine.Pending, error) {
 	cut, err := v.w.Pending()
 	if err != nil || cut == nil {
 		return nil, err
@@ -132,22 +136,9 @@ func (v *rackView) pending() (*engine.Pending, error) {
 }
 
 // intend writes a plan into the model: known where it is decided, unknown where the apply will read it.
-func (m *rackModel) intend(ctx context.Context, v *rackView, p plan.Plan) fwdiag.Diagnostics {
-	var all fwdiag.Diagnostics
-	impact, d := types.ListValueFrom(ctx, impactType, v.impact(p))
-	all.Append(d...)
-	resets, slowest := map[string]int64{}, 0
-	for _, n := range p.Nodes {
-		slowest = max(slowest, n.EstimatedS)
-		for class, count := range n.Resets {
-			if count > 0 {
-				resets[class] += int64(count)
-			}
-		}
-	}
-	byClass, d := types.MapValueFrom(ctx, types.Int64Type, resets)
-	all.Append(d...)
-	m.PlanDigest, m.Impact, m.Resets, m.EstimatedS = types.StringValue(string(p.Digest)), impact, byClass, types.Int64Value(int64(slowest))
+func (m *rackModel) intend(ctx context.Context, v *view, p plan.Plan) fwdiag.Diagnostics {
+	made, all := v.intended(ctx, p)
+	m.PlanDigest, m.Impact, m.Resets, m.EstimatedS = made.digest, made.impact, made.resets, made.estimated
 	m.Converged, m.Drift = types.BoolValue(true), types.ListValueMust(types.StringType, []attr.Value{})
 	m.Waiting, m.Gaps, m.Nodes = types.ListUnknown(types.StringType), types.ListUnknown(types.StringType), types.MapUnknown(factsType)
 	return all
@@ -166,7 +157,7 @@ type impactLine struct {
 // maxImpact bounds what state holds; the whole plan is kept in the state folder.
 const maxImpact = 50
 
-func (v *rackView) impact(p plan.Plan) []impactLine {
+func (v *view) impact(p plan.Plan) []impactLine {
 	out := []impactLine{}
 	type reason struct{ class, why string }
 	steps := map[string]reason{}
@@ -189,7 +180,7 @@ func (v *rackView) impact(p plan.Plan) []impactLine {
 	}
 	var sum []impactLine
 	for k, n := range byKind {
-		sum = append(sum, impactLine{Address: string(v.rack.Address), Kind: k[0], Activation: k[1], Name: fmt.Sprintf("%d changes", n),
+		sum = append(sum, impactLine{Address: string(v.address), Kind: k[0], Activation: k[1], Name: fmt.Sprintf("%d changes", n),
 			Why: "summed up; the whole plan is in the folder plans of the state folder"})
 	}
 	slices.SortFunc(sum, func(a, b impactLine) int { return strings.Compare(a.Kind+" "+a.Activation, b.Kind+" "+b.Activation) })
@@ -198,7 +189,7 @@ func (v *rackView) impact(p plan.Plan) []impactLine {
 
 // stuck refuses a plan that leaves more nodes behind than allowed, and warns about the rest. A node of which only a part waits
 // while the rest goes on is not left behind; nor is one that a run which was cut off will see to.
-func (v *rackView) stuck(p plan.Plan, cut *engine.Pending, allowed int64) fwdiag.Diagnostics {
+func (v *view) stuck(p plan.Plan, cut *engine.Pending, allowed int64) fwdiag.Diagnostics {
 	var diags fwdiag.Diagnostics
 	goesOn := func(node string, p plan.Plan) bool {
 		return slices.ContainsFunc(p.Nodes, func(n plan.NodePlan) bool { return n.Name == node })
@@ -214,6 +205,8 @@ func (v *rackView) stuck(p plan.Plan, cut *engine.Pending, allowed int64) fwdiag
 	}
 	lines := v.noteLines(p.Report.Waiting, p.Report.Blocked, p.Report.Unreadable)
 	switch {
+	case len(left) > 0 && v.shared != nil:
+		diags.AddError("Node cannot be planned", strings.Join(lines, "\n"))
 	case int64(len(left)) > allowed:
 		diags.AddError("Nodes cannot be planned", fmt.Sprintf("%d of %d nodes wait for hands, are blocked or could not be read; allowed are %d "+
 			"(degraded_nodes_allowed).\n%s", len(left), len(v.nodes), allowed, strings.Join(lines, "\n")))
@@ -224,7 +217,7 @@ func (v *rackView) stuck(p plan.Plan, cut *engine.Pending, allowed int64) fwdiag
 }
 
 // warnings says once for all nodes what an apply does to hosts, and what no apply does.
-func (v *rackView) warnings(d decision) fwdiag.Diagnostics {
+func (v *view) warnings(d decision) fwdiag.Diagnostics {
 	var diags fwdiag.Diagnostics
 	if d.cut != nil {
 		diags.AddWarning("Goes on with an apply that was cut off", fmt.Sprintf("Plan %s was cut off after %d of %d steps. What was begun is looked at first; "+
@@ -259,16 +252,16 @@ func (v *rackView) warnings(d decision) fwdiag.Diagnostics {
 }
 
 // planned is the file of the last plan of this rack. It only serves to explain: the approval is the digest in the plan itself.
-func (v *rackView) planned() string {
-	return filepath.Join(filepath.Dir(v.w.JournalDir()), "plans", url.PathEscape(string(v.rack.Address))+".json")
+func (v *view) planned() string {
+	return filepath.Join(filepath.Dir(v.w.JournalDir()), "plans", url.PathEscape(string(v.address))+".json")
 }
 
 // dropPlanned forgets the last plan: it was done.
-func (v *rackView) dropPlanned() { _ = os.Remove(v.planned()) } // at worst the next plan tells of a move that was an apply
+func (v *view) dropPlanned() { _ = os.Remove(v.planned()) } // at worst the next plan tells of a move that was an apply
 
 // moved says what differs from the last plan of the same Design, and keeps this one. When that plan waits for its apply, the
 // core will refuse it and call this a bug of the provider; this is the true reason.
-func (v *rackView) moved(d decision) fwdiag.Diagnostics {
+func (v *view) moved(d decision) fwdiag.Diagnostics {
 	var diags fwdiag.Diagnostics
 	file := v.planned()
 	if last, err := engine.LoadPlan(file); err == nil && last.Plan.Design == d.todo.Design && last.Plan.Digest != d.todo.Digest {
@@ -289,7 +282,7 @@ func (v *rackView) moved(d decision) fwdiag.Diagnostics {
 }
 
 // moves lists the facts that two plans of one Design differ in: what was, and what is.
-func (v *rackView) moves(then, now plan.Plan) []string {
+func (v *view) moves(then, now plan.Plan) []string {
 	const wanted = "as the blueprint says"
 	was, is := map[string]string{}, map[string]string{}
 	for _, c := range plan.Drift(then) {

@@ -2,23 +2,14 @@ package provider
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"maps"
-	"slices"
-	"strings"
-
 	"github.com/hashicorp/terraform-plugin-framework/attr"
 	fwdiag "github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource"
 	"github.com/hashicorp/terraform-plugin-framework/types"
 
-	"github.com/metalwright/metalwright/internal/apply"
-	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
-	"github.com/metalwright/metalwright/internal/step"
 )
 
 // rackResource brings one rack of a blueprint to what the blueprint says.
@@ -41,7 +32,7 @@ func (r *rackResource) Configure(_ context.Context, req resource.ConfigureReques
 }
 
 // open finds the rack that a model names: by its rack attribute, else by the id that an earlier plan or an import gave.
-func (r *rackResource) open(ctx context.Context, m rackModel) (*rackView, fwdiag.Diagnostics) {
+func (r *rackResource) open(ctx context.Context, m rackModel) (*view, fwdiag.Diagnostics) {
 	s := source{dir: m.Blueprint.ValueString(), variables: map[string]string{}}
 	var diags fwdiag.Diagnostics
 	if !m.Variables.IsNull() && !m.Variables.IsUnknown() {
@@ -85,7 +76,7 @@ func (r *rackResource) Read(ctx context.Context, req resource.ReadRequest, resp 
 		m.Impact, m.Resets, m.EstimatedS = noImpact(), types.MapValueMust(types.Int64Type, map[string]attr.Value{}), types.Int64Value(0)
 		m.OnDestroy, m.Degraded = types.StringValue("keep"), types.Int64Value(0)
 	}
-	m.ID = types.StringValue(string(v.rack.Address))
+	m.ID = types.StringValue(string(v.address))
 	prior := m.Nodes
 	m.Converged, m.Drift, m.Nodes = types.BoolUnknown(), types.ListUnknown(types.StringType), types.MapUnknown(factsType)
 	m.Waiting, m.Gaps = types.ListUnknown(types.StringType), types.ListUnknown(types.StringType)
@@ -97,7 +88,7 @@ func noImpact() types.List { return types.ListValueMust(impactType, []attr.Value
 
 // observe writes what was read into whatever of the model is unknown. What was planned as known stays: Terraform holds the
 // provider to it. Facts of a node that could not be read stay as they were.
-func (m *rackModel) observe(ctx context.Context, v *rackView, p plan.Plan, o rack.Observation, prior types.Map) fwdiag.Diagnostics {
+func (m *rackModel) observe(ctx context.Context, v *view, p plan.Plan, o rack.Observation, prior types.Map) fwdiag.Diagnostics {
 	var all fwdiag.Diagnostics
 	fill := func(to *types.List, lines []string) {
 		if to.IsUnknown() {
@@ -134,7 +125,7 @@ type nodeFact struct {
 	GPUs   int64  `tfsdk:"gpus"`
 }
 
-func (v *rackView) facts(o rack.Observation, known map[string]nodeFact) map[string]nodeFact {
+func (v *view) facts(o rack.Observation, known map[string]nodeFact) map[string]nodeFact {
 	out := map[string]nodeFact{}
 	for _, name := range v.nodes {
 		dev, seen := o.Device(name)
@@ -179,129 +170,28 @@ func (r *rackResource) Update(ctx context.Context, req resource.UpdateRequest, r
 	}
 }
 
-// converge does the approved plan and nothing else, then fills the model with what was read afterwards. The first interrupt
-// finishes or safely leaves what is under way.
+// converge does the approved plan and nothing else, then fills the model with what was read afterwards.
 func (r *rackResource) converge(ctx context.Context, m *rackModel, prior types.Map) fwdiag.Diagnostics {
 	v, diags := r.open(ctx, *m)
 	if diags.HasError() {
 		return diags
 	}
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	p, o, err := v.lookLocked(ctx)
-	if err != nil {
-		diags.AddError("Interrupted", "Nothing was changed. "+sentence(err.Error()))
+	if r.c.safety.freeze {
+		diags.AddError("Frozen", "safety.freeze of the provider is true: nothing was changed.")
 		return diags
 	}
-	cut, err := v.pending()
-	if err != nil {
-		diags.AddError("Journal cannot be read", sentence(v.w.Redact(err.Error())))
-		return diags
-	}
-	ask := func(d rack.Digest) bool { return m.PlanDigest.IsUnknown() || m.PlanDigest.ValueString() == string(d) }
-	switch {
-	case cut != nil && ask(cut.Plan.Digest):
-		p = cut.Plan
-		diags.Append(v.run(ctx, func(ctx context.Context, opt engine.ApplyOptions) (engine.Applied, error) {
-			return v.w.Resume(ctx, *cut, opt)
-		})...)
-	case !ask(p.Digest):
-		diags.AddError("Device moved", fmt.Sprintf("Plan %s was approved. Now the rack needs:\n%s\nNothing was changed. Plan again.",
-			rack.Digest(m.PlanDigest.ValueString()).Short(), orNothing(v.changeLines(p))))
-	case !p.Empty():
-		diags.Append(v.run(ctx, func(ctx context.Context, opt engine.ApplyOptions) (engine.Applied, error) {
-			opt.Before = &o
-			return v.w.Apply(ctx, p, opt)
-		})...)
-	}
-	if diags.HasError() {
-		return diags
-	}
-	return append(diags, v.settle(ctx, m, p, prior)...)
-}
-
-// settle reads the rack after an apply and holds it against what the plan promised.
-func (v *rackView) settle(ctx context.Context, m *rackModel, done plan.Plan, prior types.Map) fwdiag.Diagnostics {
-	var diags fwdiag.Diagnostics
-	after, seen, err := v.lookLocked(context.WithoutCancel(ctx)) // hardware has changed: what is stored must be what is there
-	if err != nil {
-		diags.AddError("Rack cannot be read", sentence(err.Error()))
-		return diags
-	}
-	diags.Append(v.stuck(after, nil, m.Degraded.ValueInt64())...)
-	if !after.Empty() && m.Converged.ValueBool() { // promised
-		diags.AddError("Rack did not converge", "A new plan is not empty:\n"+strings.Join(v.changeLines(after), "\n")+"\nPlan and apply again.")
-	}
+	defer v.lock()()
+	got, more := v.converge(ctx, m.PlanDigest, m.Converged.ValueBool(), m.Degraded.ValueInt64())
+	diags.Append(more...)
 	if diags.HasError() {
 		return diags
 	}
 	if m.PlanDigest.IsUnknown() {
-		diags.Append(m.intend(ctx, v, done)...)
+		diags.Append(m.intend(ctx, v, got.done)...)
 	}
 	v.dropPlanned()
-	m.ID, m.Design = types.StringValue(string(v.rack.Address)), types.StringValue(string(v.w.Design.Digest()))
-	return append(diags, m.observe(ctx, v, after, seen, prior)...)
-}
-
-// run changes hardware. What was read before no longer holds, whatever comes of it.
-func (v *rackView) run(ctx context.Context, do func(context.Context, engine.ApplyOptions) (engine.Applied, error)) fwdiag.Diagnostics {
-	v.forget()
-	v.w.begin()
-	got, err := do(context.WithoutCancel(ctx), engine.ApplyOptions{Stop: ctx.Done()})
-	diags := v.failures(got.Result, err)
-	if err := v.w.end(); err != nil {
-		diags.AddWarning("Firmware files are still served", sentence(err.Error()))
-	}
-	if !diags.HasError() && len(v.nodes) == len(v.w.Design.Nodes) { // the closing survey was of this very rack
-		v.plan, v.seen = &got.Replan, got.After
-	}
-	return diags
-}
-
-// failures are the errors of a run, one for each way in which nodes ended.
-func (v *rackView) failures(res apply.Result, err error) fwdiag.Diagnostics {
-	var diags fwdiag.Diagnostics
-	lines := map[string][]string{}
-	var left []string
-	for _, n := range res.Nodes {
-		if n.Left {
-			left = append(left, n.Node)
-			continue
-		}
-		if n.Word != apply.Failed && n.Word != apply.Blocked {
-			continue
-		}
-		line := fmt.Sprintf("%s at step %s: %s", n.Node, n.Step, sentence(n.Text))
-		for _, more := range []string{n.Advice, n.Origin.Short()} {
-			if more != "" {
-				line += " " + sentence(more)
-			}
-		}
-		key := "Node " + string(n.Word)
-		lines[key] = append(lines[key], v.w.Redact(line))
-	}
-	for _, key := range slices.Sorted(maps.Keys(lines)) {
-		diags.AddError(key, strings.Join(lines[key], "\n"))
-	}
-	if len(left) > 0 {
-		why := res.Stopped
-		if why == "" {
-			why = "the run ended early"
-		}
-		diags.AddError("Apply stopped", fmt.Sprintf("Not finished: %s (%s). Sessions are closed. Apply again to go on: what was begun is looked at first, "+
-			"nothing is repeated.", strings.Join(left, ", "), v.w.Redact(why)))
-	}
-	if err != nil && !errors.Is(err, context.Canceled) {
-		diags.AddError("Apply cannot run", strings.TrimSpace(sentence(v.w.Redact(err.Error()))+" "+step.AdviceOf(err)))
-	}
-	return diags
-}
-
-func orNothing(lines []string) string {
-	if len(lines) == 0 {
-		return "nothing"
-	}
-	return strings.Join(lines, "\n")
+	m.ID, m.Design = types.StringValue(string(v.address)), types.StringValue(string(v.w.Design.Digest()))
+	return append(diags, m.observe(ctx, v, got.after, got.seen, prior)...)
 }
 
 // Delete forgets the rack. Nothing is sent to any BMC.

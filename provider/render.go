@@ -42,7 +42,7 @@ func placed(d diag.Diagnostic) string {
 }
 
 // noteLines are the lines of a report, for people, without secrets.
-func (v *rackView) noteLines(lists ...[]plan.Note) []string {
+func (v *view) noteLines(lists ...[]plan.Note) []string {
 	out := []string{}
 	for _, n := range slices.Concat(lists...) {
 		who := n.Node
@@ -60,7 +60,7 @@ func (v *rackView) noteLines(lists ...[]plan.Note) []string {
 }
 
 // changeLines are the differences that a plan is made of.
-func (v *rackView) changeLines(p plan.Plan) []string {
+func (v *view) changeLines(p plan.Plan) []string {
 	out := []string{}
 	for _, c := range plan.Drift(p) {
 		out = append(out, v.w.Redact(fmt.Sprintf("%s: %s -> %s%s", what(c), word(c.From), word(c.To), at(c))))
