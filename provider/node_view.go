@@ -56,13 +56,26 @@ func (c *coordinator) base() (*workspace, fwdiag.Diagnostics) {
 	declared := blueprint.Declared{Name: "terraform", Site: *c.site, Nodes: slices.Collect(maps.Values(c.declared))}
 	slices.SortFunc(declared.Nodes, func(a, b blueprint.DeclaredNode) int { return strings.Compare(a.Name, b.Name) })
 	loaded, found := engine.Declare(opt, declared)
-	diags.Append(rendered(found)...)
+	diags.Append(ofInventory(found)...)
 	if diags.HasError() {
 		return nil, diags
 	}
 	w := newWorkspace(loaded)
 	c.loaded[""] = w
 	return w, diags
+}
+
+// ofInventory tells diagnostics in the words of the provider block.
+func ofInventory(found diag.List) fwdiag.Diagnostics {
+	for i, d := range found {
+		if node, leaf, ok := strings.Cut(d.Subject.Filename, "/"); ok && node == "site" {
+			found[i].Detail = "site." + leaf + " of the provider: " + d.Detail
+		} else if ok {
+			found[i].Detail = strings.TrimSuffix(fmt.Sprintf("nodes[%q].%s", node, leaf), ".") + " of the provider: " + d.Detail
+		}
+		found[i].Subject = diag.Origin{}
+	}
+	return rendered(found)
 }
 
 // hand finds a node of the inventory by its name or address.

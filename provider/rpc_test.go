@@ -3,6 +3,8 @@ package provider_test
 import (
 	"context"
 	"errors"
+	"maps"
+	"path/filepath"
 	"testing"
 
 	"github.com/hashicorp/terraform-plugin-framework/providerserver"
@@ -65,8 +67,21 @@ func (s *server) object(schema *tfprotov6.Schema, given map[string]tftypes.Value
 	return &d
 }
 
-// configure gives the provider the inventory of a rack.
-func (s *server) configure(l *lab) {
+// part makes a value of an object type: what is not given is null.
+func part(t tftypes.Type, given map[string]tftypes.Value) tftypes.Value {
+	all := map[string]tftypes.Value{}
+	for name, a := range t.(tftypes.Object).AttributeTypes {
+		all[name] = tftypes.NewValue(a, nil)
+	}
+	maps.Copy(all, given)
+	return tftypes.NewValue(t, all)
+}
+
+// configure gives the provider the inventory of a rack and its blueprint.
+func (s *server) configure(l *lab) { s.configureWith(l, nil) }
+
+// configureWith gives the provider the inventory of a rack, and more instead of its blueprint.
+func (s *server) configureWith(l *lab, more map[string]tftypes.Value) {
 	s.t.Helper()
 	var nodeType, credType tftypes.Type
 	for _, a := range s.schemas.Provider.Block.Attributes {
@@ -78,18 +93,23 @@ func (s *server) configure(l *lab) {
 		}
 	}
 	text := func(v string) tftypes.Value { return tftypes.NewValue(tftypes.String, v) }
-	null := tftypes.NewValue(tftypes.String, nil)
 	nodes, creds := map[string]tftypes.Value{}, map[string]tftypes.Value{}
 	element := func(t tftypes.Type) tftypes.Object { return t.(tftypes.Map).ElementType.(tftypes.Object) }
 	for _, b := range l.bindings {
 		_, pass := l.sim.Credentials(b.Node)
 		tls := element(nodeType).AttributeTypes["tls"]
-		nodes[b.Node] = tftypes.NewValue(element(nodeType), map[string]tftypes.Value{"endpoint": text(b.URL), "credential": text(b.Node), "system_id": null,
-			"tls": tftypes.NewValue(tls, map[string]tftypes.Value{"pin_sha256": text(b.PinSHA256), "ca_file": null})})
-		creds[b.Node] = tftypes.NewValue(element(credType), map[string]tftypes.Value{"username": text(b.Username), "password": text(pass), "secret": null})
+		nodes[b.Node] = part(element(nodeType), map[string]tftypes.Value{"endpoint": text(b.URL), "credential": text(b.Node),
+			"tls": part(tls, map[string]tftypes.Value{"pin_sha256": text(b.PinSHA256)})})
+		creds[b.Node] = part(element(credType), map[string]tftypes.Value{"username": text(b.Username), "password": text(pass)})
 	}
-	resp, err := s.ConfigureProvider(s.t.Context(), &tfprotov6.ConfigureProviderRequest{Config: s.object(s.schemas.Provider, map[string]tftypes.Value{
-		"blueprint": text(l.dir), "nodes": tftypes.NewValue(nodeType, nodes), "credentials": tftypes.NewValue(credType, creds)}, false)})
+	all := map[string]tftypes.Value{"nodes": tftypes.NewValue(nodeType, nodes), "credentials": tftypes.NewValue(credType, creds)}
+	if more == nil {
+		all["blueprint"] = text(l.dir)
+	} else {
+		all["state_dir"] = text(filepath.Join(l.dir, engine.StateDir))
+	}
+	maps.Copy(all, more)
+	resp, err := s.ConfigureProvider(s.t.Context(), &tfprotov6.ConfigureProviderRequest{Config: s.object(s.schemas.Provider, all, false)})
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package blueprint
 import (
 	"encoding/json"
 	"fmt"
+	"hash/crc32"
 	"maps"
 	"strconv"
 	"strings"
@@ -97,18 +98,18 @@ func (c *composer) block(leaf, head string, body func()) {
 	c.put("", "}")
 }
 
-// label makes a name for a reference of any text.
+// label makes a name for references of any text. A text that cannot be one gets a name that no other text has.
 func label(s string) string {
+	if hclsyntax.ValidIdentifier(s) {
+		return s
+	}
 	out := strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' {
 			return r
 		}
 		return '_'
 	}, s)
-	if out == "" || out[0] >= '0' && out[0] <= '9' || out[0] == '-' {
-		out = "_" + out
-	}
-	return out
+	return fmt.Sprintf("_%s_%08x", out, crc32.ChecksumIEEE([]byte(s)))
 }
 
 func composeSite(d Declared) *composer {
@@ -142,8 +143,11 @@ func composeSite(d Declared) *composer {
 func composeNode(n DeclaredNode) *composer {
 	c := newComposer()
 	at := func(path string) string { return n.Name + "/" + path }
-	c.block(at(""), `node "declared"`, func() {
-		c.put("", "for_each = toset([%s])", quote(n.Name))
+	name := label(n.Name)
+	c.block(at(""), "node "+quote(name), func() {
+		if name != n.Name {
+			c.put("", "for_each = toset([%s])", quote(n.Name))
+		}
 		if n.Hardware != "" {
 			c.put(at("hardware"), "hardware = %s", reference("hw", n.Hardware))
 		}
@@ -158,8 +162,8 @@ func composeNode(n DeclaredNode) *composer {
 	})
 	if n.Baseline != "" {
 		platform, version, _ := strings.Cut(n.Baseline, "@")
-		c.block(at("firmware"), "firmware "+quote(label(n.Name)), func() {
-			c.put("", "targets = node.declared[%s]", quote(n.Name))
+		c.block(at("firmware"), "firmware "+quote(name), func() {
+			c.put("", "targets = node.%s", name)
 			c.put(at("firmware.baseline"), "baseline = %s[%s]", reference("fw", platform), quote(version))
 		})
 	}

@@ -67,14 +67,14 @@ site "bne1" {
     ntp       = ["10.0.0.1"]
   }
 }
-rack "a_01" {
+rack "_a_01_140b3f53" {
   site  = site.bne1
   model = hw.rack.eia_48u
 }
-node "declared" {
+node "_n1_x_8acd20a9" {
   for_each = toset(["n1.x"])
   hardware = hw.server.dell_r750
-  at       = { rack = rack.a_01, u = 3 }
+  at       = { rack = rack._a_01_140b3f53, u = 3 }
   power    = "On"
   bmc {
     username   = "admin"
@@ -96,8 +96,8 @@ node "declared" {
     port "slot 3/p1" { link = "infiniband" }
   }
 }
-firmware "n1_x" {
-  targets  = node.declared["n1.x"]
+firmware "_n1_x_8acd20a9" {
+  targets  = node._n1_x_8acd20a9
   baseline = fw.dell_r750["2026.11"]
 }
 `)})

@@ -52,20 +52,14 @@ func accepted(e residency.Erase) []rack.EraseResult {
 
 // policyOf finds the profile of the region in which a node stands.
 func (r *resolver) policyOf(n rack.Node) (residency.Profile, string, bool) {
-	for _, k := range r.design.Racks {
-		if k.Address != n.Rack {
-			continue
-		}
-		for _, s := range r.design.Sites {
-			if s.Address != k.Site {
-				continue
-			}
-			for _, g := range r.design.Regions {
-				if g.Address == s.Region {
-					p, ok := r.opt.Catalog.Policies[g.Policy]
-					return p, g.Policy, ok
-				}
-			}
+	s, ok := r.design.SiteOf(n)
+	if !ok {
+		return residency.Profile{}, "", false
+	}
+	for _, g := range r.design.Regions {
+		if g.Address == s.Region {
+			p, ok := r.opt.Catalog.Policies[g.Policy]
+			return p, g.Policy, ok
 		}
 	}
 	return residency.Profile{}, "", false

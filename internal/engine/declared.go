@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"reflect"
 
 	"github.com/metalwright/metalwright/internal/blueprint"
@@ -17,7 +18,9 @@ import (
 func Declare(opt Options, d blueprint.Declared) (*Workspace, diag.List) {
 	w := newWorkspace(opt)
 	w.useCatalog(opt.Catalog)
-	return w, w.declare(d, opt.Bindings)
+	diags := w.declare(d, opt.Bindings)
+	w.sim = readSimulated(filepath.Join(w.opt.StateDir, simFile), w.Bindings)
+	return w, diags
 }
 
 // Declared is a workspace of what is declared beside this one: it has the same sessions, secrets, leases, journals and firmware

@@ -45,6 +45,9 @@ func (n *nodeBuild) checkSafety() {
 // updated as if it were the one planned (R86).
 func (n *nodeBuild) checkIdentity() {
 	want := n.hw.Identity
+	if n.node.Hardware == "" {
+		return // nobody says what it is
+	}
 	if want.Manufacturer == "" && len(want.Models) == 0 {
 		n.warn(RuleIdentity, "Identity not checked",
 			fmt.Sprintf("Catalog entry %q has no identity strings.", n.node.Hardware), n.node.Origin)

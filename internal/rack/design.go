@@ -51,6 +51,25 @@ func (d Design) Node(key string) (Node, bool) {
 	return Node{}, false
 }
 
+// SiteOf gives the site that a node stands in: that of its rack or, where it has none, the only one there is.
+func (d Design) SiteOf(n Node) (Site, bool) {
+	at := Address("")
+	for _, r := range d.Racks {
+		if r.Address == n.Rack {
+			at = r.Site
+		}
+	}
+	if n.Rack == "" && len(d.Sites) == 1 {
+		return d.Sites[0], true
+	}
+	for _, s := range d.Sites {
+		if s.Address == at {
+			return s, true
+		}
+	}
+	return Site{}, false
+}
+
 // Meta is the blueprint block.
 type Meta struct {
 	Name    string `json:"name"`

@@ -305,16 +305,8 @@ func (c *checker) path(s rack.Site, p Profile, l rack.BackboneLink) {
 
 // uses judges what the design dials: images of hosts and addresses of arrays. Each must be an endpoint or in a network.
 func (c *checker) uses() {
-	sites := map[rack.Address]rack.Site{}
-	for _, s := range c.design.Sites {
-		sites[s.Address] = s
-	}
-	racks := map[rack.Address]rack.Site{}
-	for _, r := range c.design.Racks {
-		racks[r.Address] = sites[r.Site]
-	}
 	for _, n := range c.design.Nodes {
-		s := racks[n.Rack]
+		s, _ := c.design.SiteOf(n)
 		p, ok := c.profileOf(s)
 		if ok && n.Boot != nil && n.Boot.HTTPURI != "" {
 			c.use(n.Address, []rack.Address{s.Address}, p, []rack.Site{s}, n.Boot.HTTPURI, "http_uri",
