@@ -83,7 +83,22 @@ func (v *view) noun() string {
 func (v *view) run(ctx context.Context, do func(context.Context, engine.ApplyOptions) (engine.Applied, error)) fwdiag.Diagnostics {
 	v.w.written(v.nodes)
 	v.w.begin()
-	got, err := do(context.WithoutCancel(ctx), engine.ApplyOptions{Stop: ctx.Done()})
+	var got engine.Applied
+	var err error
+	for {
+		ended := v.w.ended()
+		got, err = do(context.WithoutCancel(ctx), engine.ApplyOptions{Stop: ctx.Done()})
+		var locked *apply.LockedError
+		if !errors.As(err, &locked) || locked.Lease.Holder != v.w.Who() {
+			break
+		}
+		select { // another resource of this very process: one at a time takes hosts of a rack down
+		case <-ended:
+			continue
+		case <-ctx.Done():
+		}
+		break
+	}
 	v.w.written(v.nodes)
 	diags := v.failures(got.Result, err)
 	if err := v.w.end(); err != nil {

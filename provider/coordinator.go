@@ -50,10 +50,11 @@ type workspace struct {
 	hand  map[string]*nodeView // nodes that resources declare something of, by name
 	wrote map[string]int       // how often each node was written to
 	runs  int                  // applies under way: firmware files are served while there is one
+	next  chan struct{}        // closed when the next apply ends
 }
 
 func newWorkspace(w *engine.Workspace) *workspace {
-	return &workspace{Workspace: w, views: map[rack.Address]*view{}, hand: map[string]*nodeView{}, wrote: map[string]int{}}
+	return &workspace{Workspace: w, views: map[rack.Address]*view{}, hand: map[string]*nodeView{}, wrote: map[string]int{}, next: make(chan struct{})}
 }
 
 // view is what one resource has a say about: a Design of some nodes, and what was last read of them.
@@ -333,8 +334,18 @@ func (w *workspace) end() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.runs--
+	close(w.next)
+	w.next = make(chan struct{})
 	if w.runs > 0 {
 		return nil
 	}
 	return w.Close()
+}
+
+// ended is closed when the next apply ends.
+func (w *workspace) ended() <-chan struct{} {
+	w = w.root()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.next
 }

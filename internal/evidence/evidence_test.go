@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -365,5 +366,36 @@ func TestKey(t *testing.T) {
 	must(t, os.WriteFile(file, private[:len(private)/2], 0o600))
 	if _, _, err := OpenKey(file); err == nil {
 		t.Error("half a key was used")
+	}
+}
+
+// First uses at once get one key.
+func TestFirstUsesAtOnce(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys", "evidence")
+	const uses = 16
+	keys, made := make([]string, uses), make([]bool, uses)
+	var wg sync.WaitGroup
+	for i := range uses {
+		wg.Go(func() {
+			s, m, err := OpenKey(file)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			keys[i], made[i] = string(s.Public()), m
+		})
+	}
+	wg.Wait()
+	makers := 0
+	for i := range uses {
+		if keys[i] != keys[0] {
+			t.Errorf("use %d has another key than the first", i)
+		}
+		if made[i] {
+			makers++
+		}
+	}
+	if makers != 1 {
+		t.Errorf("%d uses say that they made the key, want one", makers)
 	}
 }

@@ -79,8 +79,10 @@ func KeyID(pub ed25519.PublicKey) (string, error) {
 func OpenKey(file string) (s *Signer, made bool, err error) {
 	text, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
-		s, err = makeKey(file)
-		return s, err == nil, err
+		if s, err = makeKey(file); !errors.Is(err, fs.ErrExist) {
+			return s, err == nil, err
+		}
+		text, err = os.ReadFile(file) // another first use was faster
 	}
 	if err != nil {
 		return nil, false, fmt.Errorf("read signing key: %w", err)
@@ -133,14 +135,19 @@ func makeKey(file string) (*Signer, error) {
 	return s, nil
 }
 
-// writeNew writes a file that must not exist yet: of two first uses at once, one fails and reads the other's key next time.
+// writeNew writes a file that must not exist yet, whole or not at all: of two first uses at once, one makes it and the other
+// gets fs.ErrExist.
 func writeNew(file string, text []byte, perm fs.FileMode) error {
-	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
+	f, err := os.CreateTemp(filepath.Dir(file), ".new-*")
 	if err != nil {
 		return err
 	}
+	defer func() { _ = os.Remove(f.Name()) }() // what counts has a name of its own by then
 	_, err = f.Write(text)
-	return errors.Join(err, f.Sync(), f.Close())
+	if err := errors.Join(err, f.Chmod(perm), f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Link(f.Name(), file)
 }
 
 // MarshalPublic writes a public key as PEM.
