@@ -104,7 +104,8 @@ func relocate(v reflect.Value, lines blueprint.Lines) {
 }
 
 // declaredFacets is what is read of a node whose facets are declared one by one: one reading serves them all.
-var declaredFacets = []rack.Facet{rack.FacetRegistry, rack.FacetDrives, rack.FacetNetwork, rack.FacetSecureBoot, rack.FacetSettings, rack.FacetAttributes}
+var declaredFacets = []rack.Facet{rack.FacetRegistry, rack.FacetDrives, rack.FacetNetwork, rack.FacetSecureBoot, rack.FacetSettings,
+	rack.FacetAttributes, rack.FacetTPM}
 
 // Observe reads nodes once for whatever may be declared of them.
 func (w *Workspace) Observe(ctx context.Context, nodes ...string) rack.Observation {
