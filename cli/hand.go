@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -82,59 +81,4 @@ func newLED(a *app) *cobra.Command {
 	return parent("led", "Light the locator of machines", "Led is about the light that finds a machine in its rack. It works on a tray that leaks, too.",
 		"  metalwright led blink a01-n1\n  metalwright led off a01-n1",
 		led("on", "Light the locator", rack.LEDLit), led("blink", "Let the locator blink", rack.LEDBlink), led("off", "Put the locator out", rack.LEDOff))
-}
-
-func newDisk(a *app) *cobra.Command {
-	var f handFlags
-	list := &cobra.Command{Use: "list [NODE]...", Short: "List drives and volumes",
-		Long: "List reads the drives of hosts, where they sit, and which volumes they are in. It changes nothing." +
-			codes(exitDone, exitError, exitStopped, exitInterrupted),
-		Example: "  metalwright disk list a01-n1\n  metalwright disk list a01-n1 --json",
-		RunE:    func(c *cobra.Command, args []string) error { return a.disks(c.Context(), &f, args) }}
-	f.add(list)
-	return parent("disk", "List drives and volumes", "Disk is about the drives of hosts. Volumes are made by a blueprint: this only shows them.",
-		"  metalwright disk list a01-n1", list)
-}
-
-func (a *app) disks(ctx context.Context, f *handFlags, args []string) error {
-	w, nodes, err := f.open(a, args)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = w.Close() }()
-	o := w.Survey(ctx, engine.SurveyOptions{Only: nodes, Progress: a.progress("read")})
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if a.json {
-		type disks struct {
-			Node    string        `json:"node"`
-			Drives  []rack.Drive  `json:"drives"`
-			Volumes []rack.Volume `json:"volumes"`
-		}
-		out := []disks{}
-		for _, d := range o.Devices {
-			h := hostOf(d)
-			out = append(out, disks{d.Node, h.Drives, h.Volumes})
-		}
-		if err := a.printJSON(map[string]any{"format": 1, "nodes": out, "gaps": o.Gaps}); err != nil {
-			return err
-		}
-		return a.unread(o)
-	}
-	var rows [][]string
-	for _, d := range o.Devices {
-		h := hostOf(d)
-		in := map[string]string{}
-		for _, v := range h.Volumes {
-			for _, s := range v.Drives {
-				in[s] = v.Name + " (" + v.RAIDType + ")"
-			}
-		}
-		for _, x := range h.Drives {
-			rows = append(rows, []string{d.Node, x.Bay, x.ID, x.Model, x.SerialNumber, x.Protocol + " " + x.Media, size(x.CapacityBytes), in[x.SerialNumber]})
-		}
-	}
-	a.table([]string{"NODE", "BAY", "DRIVE", "MODEL", "SERIAL", "KIND", "SIZE", "VOLUME"}, rows)
-	return a.unread(o)
 }

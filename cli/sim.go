@@ -254,7 +254,7 @@ func newSimLedger(a *app) *cobra.Command {
 
 func newSimPoke(a *app) *cobra.Command {
 	var f workspaceFlags
-	var bios, firmware []string
+	var bios, firmware, foreign, locked, spare []string
 	var power, drop, cable string
 	var supplies []string
 	c := &cobra.Command{
@@ -267,7 +267,7 @@ func newSimPoke(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			body := sim.Poke{Power: power, DropVolume: drop, Cable: cable}
+			body := sim.Poke{Power: power, DropVolume: drop, Cable: cable, Foreign: foreign, Locked: locked, Spare: spare}
 			if body.BIOS, err = pairs(bios); err != nil {
 				return err
 			}
@@ -303,6 +303,9 @@ func newSimPoke(a *app) *cobra.Command {
 	c.Flags().StringVar(&power, "power", "", "On or Off")
 	c.Flags().StringVar(&drop, "drop-volume", "", "name of a volume that vanishes")
 	c.Flags().StringArrayVar(&supplies, "supply", nil, "of a power shelf: ID=OK, Warning, Critical or Absent (may be repeated)")
+	c.Flags().StringSliceVar(&foreign, "foreign", nil, "bays of free drives that come from another controller")
+	c.Flags().StringSliceVar(&locked, "locked", nil, "bays of free drives that are locked by a key which nobody here has")
+	c.Flags().StringSliceVar(&spare, "spare", nil, "bays of free drives that somebody makes global hot spares")
 	c.Flags().StringVar(&cable, "cable", "", "the cable of its first rail: swap, pull or fix")
 	return c
 }

@@ -138,6 +138,9 @@ func (a *app) sayVerb(ctx context.Context, w *engine.Workspace, f *verbFlags, v 
 			})
 		}
 	}
+	if v.Consent != nil {
+		v.Consent.Owner = w.Who().Operator
+	}
 	p, o := w.Say(ctx, v, nodes)
 	if err := ctx.Err(); err != nil {
 		return apply.Result{}, err
@@ -180,12 +183,14 @@ func nodesWith(p plan.Plan, is func(step.Step) bool) []string {
 
 // askVerb asks before a host or BMC goes away, and before something that waits is thrown away.
 func (a *app) askVerb(ctx context.Context, p plan.Plan) error {
-	down, drops := nodesWith(p, plan.Interrupts), nodesWith(p, plan.Drops)
+	down, drops, lost := nodesWith(p, plan.Interrupts), nodesWith(p, plan.Drops), nodesWith(p, plan.Loses)
 	switch {
 	case len(down) > 0:
 		fmt.Fprintf(a.Err, "metalwright: %s takes down what runs on %s; type yes to do it: ", p.Verb, strings.Join(down, ", "))
 	case len(drops) > 0:
 		fmt.Fprintf(a.Err, "metalwright: %s throws away what waits on %s; type yes to do it: ", p.Verb, strings.Join(drops, ", "))
+	case len(lost) > 0:
+		fmt.Fprintf(a.Err, "metalwright: %s loses data on %s; type yes to do it: ", p.Verb, strings.Join(lost, ", "))
 	default:
 		return nil
 	}

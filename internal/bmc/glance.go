@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/metalwright/metalwright/internal/bmc/inventory"
 	"github.com/metalwright/metalwright/internal/bmc/redfish"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/step"
@@ -22,6 +23,7 @@ const (
 	LookJobs                      // queue
 	LookAux                       // whether standby power can be cut
 	LookDumps                     // which diagnostic data can be had
+	LookDisks                     // drives, volumes and what controllers offer, and nothing else: as a survey reads them
 	LookAccounts                  // accounts, and nothing else: a BMC may show no more (R68)
 )
 
@@ -40,6 +42,9 @@ func (d *Driver) glance(ctx context.Context, look Look) (rack.Device, error) {
 	if look == LookAccounts {
 		all, err := d.Accounts(ctx)
 		return rack.Device{Accounts: &all}, err
+	}
+	if look == LookDisks {
+		return d.glanceDisks(ctx)
 	}
 	l, err := d.layout(ctx)
 	if d.unheard(err) {
@@ -170,4 +175,19 @@ func (d *Driver) redact(s string) string {
 		return s
 	}
 	return d.opt.Redact(s)
+}
+
+// glanceDisks reads the storage of the host as a plan needs it. What could not be read of it is an error: a verb about drives
+// rests on all of them.
+func (d *Driver) glanceDisks(ctx context.Context) (rack.Device, error) {
+	dev, gaps, err := d.Survey(ctx, inventory.Options{Facets: []rack.Facet{rack.FacetDrives}})
+	if err != nil {
+		return dev, err
+	}
+	for _, g := range gaps {
+		if p := strings.ToLower(g.Path); strings.Contains(p, "storage") || strings.Contains(p, "drives") || strings.Contains(p, "volumes") {
+			return dev, transient("Say it again.", "%s could not be read: %s", g.Path, g.Reason)
+		}
+	}
+	return dev, nil
 }

@@ -21,11 +21,16 @@ type SurveyOptions struct {
 	Cables   bool                  // read too what BMCs tell of the neighbours of ports
 	skip     []string              // addresses of nodes that are not read: their BMCs are not claimed
 	Facets   []rack.Facet          // read too
+	Disks    bool                  // read too what is foreign, locked or spare, and what controllers offer
 }
 
 // Survey reads every node of the Design, and the power shelves that they hang on, and says as a gap what could not be read. It changes nothing.
 func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observation {
 	var targets []survey.Target
+	var spares map[string][]string
+	if opt.Deep {
+		spares = w.knownSpares()
+	}
 	for _, n := range w.Design.Nodes {
 		if len(opt.Only) > 0 && !slices.Contains(opt.Only, n.Name) && !slices.Contains(opt.Only, string(n.Address)) {
 			continue
@@ -35,7 +40,7 @@ func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observat
 		}
 		targets = append(targets, survey.Target{Address: string(n.Address), Node: n.Name, Endpoint: w.Bindings[n.Name].URL,
 			Open: func(ctx context.Context) (survey.Reader, error) {
-				return w.reader(ctx, n, w.facets(plan.WithActs(n, opt.Acts), opt))
+				return w.reader(ctx, n, withSpares(w.facets(plan.WithActs(n, opt.Acts), opt), spares[n.Name]))
 			}})
 	}
 	targets = append(targets, w.shelfTargets(opt.Only)...)
@@ -53,6 +58,8 @@ func (w *Workspace) facets(n rack.Node, opt SurveyOptions) []rack.Facet {
 		return w.Design.Facets(n)
 	case opt.Cables:
 		return []rack.Facet{rack.FacetNeighbours}
+	case opt.Disks:
+		return []rack.Facet{rack.FacetDrives}
 	}
 	return nil
 }
@@ -88,7 +95,7 @@ func (w *Workspace) planOptions(opt SurveyOptions) plan.Options {
 		w.opt.Log.Warn("drift of BIOS attributes", "error", err.Error())
 	}
 	return plan.Options{Only: opt.Only, Now: w.opt.Now, Setups: setups, Acts: opt.Acts, Intents: w.Catalog.BIOSIntents,
-		NoIPMI: w.noIPMI()}
+		NoIPMI: w.noIPMI(), Spares: w.knownSpares()}
 }
 
 // unreadable names the nodes that a plan left out because they could not be read.

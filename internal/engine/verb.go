@@ -30,6 +30,7 @@ const (
 	LookAux      = bmc.LookAux
 	LookDumps    = bmc.LookDumps
 	LookAccounts = bmc.LookAccounts
+	LookDisks    = bmc.LookDisks
 )
 
 // lookFor is what a verb rests on.
@@ -47,6 +48,8 @@ func lookFor(v plan.Verb) Look {
 		return LookJobs
 	case plan.DoRotate:
 		return LookAccounts
+	case plan.DoSpare, plan.DoUnspare, plan.DoImport, plan.DoClearFC:
+		return LookDisks
 	}
 	if v.Aux {
 		return LookAux

@@ -60,9 +60,13 @@ func (v *volumeBuild) planForeign() {
 // controllerNamed finds the one controller whose id or name holds a part, or says that there is none or more.
 func (v *volumeBuild) controllerNamed(part, what string) (rack.StorageController, bool) {
 	var hits []rack.StorageController
-	var ids []string
+	var known, words []string
 	for _, c := range v.controllers() {
-		ids = append(ids, c.ID)
+		if words = append(words, c.ID, c.Name); c.Name == "" || c.Name == c.ID {
+			known = append(known, c.ID)
+		} else {
+			known = append(known, fmt.Sprintf("%s (%s)", c.ID, c.Name))
+		}
 		if strings.EqualFold(c.ID, part) {
 			return c, true
 		}
@@ -78,7 +82,7 @@ func (v *volumeBuild) controllerNamed(part, what string) (rack.StorageController
 		problem = "is on more than one controller"
 	}
 	v.block("controller.unknown", "No such storage controller", fmt.Sprintf("%s names %q, which %s of this host; it has %s.%s", what, part, problem,
-		strings.Join(ids, ", "), didYouMean(part, ids)), v.node.Origin)
+		strings.Join(known, ", "), didYouMean(part, words)), v.node.Origin)
 	return rack.StorageController{}, false
 }
 

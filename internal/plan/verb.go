@@ -35,6 +35,8 @@ type Verb struct {
 	Value  string
 	Manner string // of power off, cycle and reset: step.Graceful, step.Force or empty
 	Aux    bool   // of power cycle: standby power too
+	// Consent is whoever takes it upon himself that data is lost, and why; for verbs that lose some.
+	Consent *rack.DataLossGrant
 }
 
 // String is the verb as it stands in plan and journal.
@@ -141,6 +143,9 @@ func (v Verb) steps(n rack.Node, dev rack.Device, sys rack.System) ([]step.Step,
 		return v.dump(dev)
 	case DoClear:
 		return clearJobs(dev)
+	}
+	if v.aboutDisks() {
+		return v.disks(n, sys)
 	}
 	return nil, fmt.Sprintf("%q is no verb of this version.", v.Do)
 }
