@@ -29,11 +29,16 @@ func TestReadme(t *testing.T) {
 // the files.
 func runPage(t *testing.T, page string, least int) (files []block) {
 	t.Helper()
+	return runPageIn(t, t.TempDir(), page, least)
+}
+
+// runPageIn is runPage in a folder that holds what the page takes for given.
+func runPageIn(t *testing.T, dir, page string, least int) (files []block) {
+	t.Helper()
 	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
 	n := 0
 	for _, b := range blocks(string(text)) {
 		switch b.language {

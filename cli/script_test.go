@@ -49,6 +49,9 @@ func TestScript(t *testing.T) {
 			if err := os.WriteFile(key, []byte(id.String()+"\n"), 0o600); err != nil {
 				return err
 			}
+			if err := writeAuthority(e.WorkDir); err != nil {
+				return err
+			}
 			return os.CopyFS(filepath.Join(e.WorkDir, "small"), os.DirFS("testdata/small"))
 		},
 		Condition: func(cond string) (bool, error) {

@@ -152,6 +152,8 @@ func inWords(s step.Step) string {
 		if gone, ok := s.Want["exists"].(bool); !ok || gone {
 			return "volume " + word(s.Want["name"])
 		}
+	case step.Certificate:
+		return "certificate"
 	case step.Reset:
 		return className(s.Activation)
 	}

@@ -213,6 +213,8 @@ func describe(s step.Step) []string {
 		return []string{accountLine(s)}
 	case step.ShelfPower:
 		return []string{shelfLine(s)}
+	case step.Certificate:
+		return []string{certificateLine(s)}
 	case step.LED:
 		return []string{fmt.Sprintf("~ locator %v -> %v", word(s.Expect["led"]), word(s.Want["led"]))}
 	case step.ClearJobs:

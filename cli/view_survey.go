@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/metalwright/metalwright/internal/rack"
 )
@@ -45,10 +46,11 @@ func (a *app) showSurvey(d rack.Design, o rack.Observation) {
 		if n := len(o.GapsOf(dev.Address)); n > 0 {
 			state = "? " + count(n, "gap")
 		}
-		rows = append(rows, []string{name, u, model, short(serial), gpus(dev), dev.BMC.FirmwareVersion, bios, power, state})
+		rows = append(rows, []string{name, u, model, short(serial), gpus(dev), dev.BMC.FirmwareVersion, bios, power, until(dev), state})
 	}
-	a.table([]string{"NODE", "U", "MODEL", "SERIAL", "GPUS", "BMC", "BIOS", "POWER", "STATE"}, rows)
+	a.table([]string{"NODE", "U", "MODEL", "SERIAL", "GPUS", "BMC", "BIOS", "POWER", "CERT UNTIL", "STATE"}, rows)
 	a.showShelves(d, o)
+	a.showEnds(o)
 	for _, g := range o.Gaps {
 		a.entry(fmt.Sprintf("? %s  %s:", g.Address, g.Path), g.Reason)
 	}
@@ -61,6 +63,31 @@ func (a *app) showSurvey(d rack.Design, o rack.Observation) {
 	}
 	a.printf("%d of %s read, %s, %s, %.1f s\n", read, count(len(all), "device"), count(len(o.Gaps), "gap"), count(requests, "request"),
 		float64(slowest)/1000)
+}
+
+// until is the last day of the BMC's certificate.
+func until(dev rack.Device) string {
+	if dev.BMC.Certificate == nil {
+		return "-"
+	}
+	return dev.BMC.Certificate.NotAfter.UTC().Format("2006-01-02")
+}
+
+// showEnds names the certificates that end within a month, or have ended.
+func (a *app) showEnds(o rack.Observation) {
+	for _, dev := range o.Devices {
+		c := dev.BMC.Certificate
+		if c == nil || o.Taken.IsZero() {
+			continue
+		}
+		left := c.NotAfter.Sub(o.Taken)
+		switch days := int(left / (24 * time.Hour)); {
+		case left <= 0:
+			a.entry(fmt.Sprintf("! %s:", dev.Address), "its certificate ended on "+until(dev)+", signed by "+c.Issuer)
+		case days <= 30:
+			a.entry(fmt.Sprintf("! %s:", dev.Address), fmt.Sprintf("its certificate ends in %s, signed by %s", count(days, "day"), c.Issuer))
+		}
+	}
 }
 
 // gpus says how many of which: "8x H100 80GB HBM3".

@@ -14,11 +14,11 @@ import (
 )
 
 // bindAttributes are the attributes of bind, in the order in which they are written.
-var bindAttributes = list{"url", "pin_sha256", "ca_file", "serial", "mac", "system", "username", "credential", "factory_username", "factory"}
+var bindAttributes = list{"url", "pin_sha256", "next_pins", "ca_file", "serial", "mac", "system", "username", "credential", "factory_username", "factory"}
 
 var bindSpec = &blockSpec{labels: 1, freeLabel: true, attrs: attrs(list{"url"}, bindAttributes[1:]...)}
 
-// ParseBindings reads site.bind.hcl: bind "NODE" { url pin_sha256 ca_file serial mac system username credential
+// ParseBindings reads site.bind.hcl: bind "NODE" { url pin_sha256 next_pins ca_file serial mac system username credential
 // factory_username factory }.
 // What could be
 // read is returned, in the order of the text.
@@ -57,7 +57,7 @@ func ParseBindings(name string, src []byte) ([]rack.Binding, diag.List) {
 			p.bindURL(a.Expr.Range(), vals["url"])
 		}
 		out = append(out, rack.Binding{Node: b.Labels[0], URL: vals["url"], PinSHA256: vals["pin_sha256"],
-			CAFile: vals["ca_file"],
+			NextPins: vals["next_pins"], CAFile: vals["ca_file"],
 			Serial: vals["serial"], MAC: vals["mac"], System: vals["system"], Username: vals["username"],
 			Credential: rack.SecretRef(vals["credential"]), FactoryUsername: vals["factory_username"],
 			Factory: rack.SecretRef(vals["factory"])})
@@ -140,7 +140,7 @@ func WriteBindings(bindings []rack.Binding, previous []byte) ([]byte, error) {
 }
 
 func setBinding(body *hclwrite.Body, b rack.Binding) {
-	vals := map[string]string{"url": b.URL, "pin_sha256": b.PinSHA256, "ca_file": b.CAFile, "serial": b.Serial,
+	vals := map[string]string{"url": b.URL, "pin_sha256": b.PinSHA256, "next_pins": b.NextPins, "ca_file": b.CAFile, "serial": b.Serial,
 		"mac":    b.MAC,
 		"system": b.System, "username": b.Username, "credential": string(b.Credential),
 		"factory_username": b.FactoryUsername, "factory": string(b.Factory)}

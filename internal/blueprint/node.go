@@ -47,6 +47,9 @@ func (rd *reader) node(in *instance) {
 		if c := b.sub("ipmi", "ipmi"); c != nil {
 			e.BMC.IPMI = c.ipmi(e.BMC)
 		}
+		if c := b.sub("certificate", "certificate"); c != nil {
+			e.BMC.Certificate = c.renewal(e)
+		}
 	}
 	rd.powerLimit(e)
 	if b := rd.sub("bios", "bios"); b != nil {

@@ -35,6 +35,8 @@ type Endpoint struct {
 	IPMI *IPMI
 	// Access is the account that is kept in escrow, where one is; it takes the place of Login.
 	Access *Access
+	// Renewal is how its HTTPS certificate is replaced, where the blueprint says so.
+	Renewal *Renewal
 }
 
 // Options tune a driver. The zero value is right, except that firmware steps need Images.
@@ -158,6 +160,8 @@ func (d *Driver) check(ctx context.Context, s step.Step, op *step.Op) (step.Stat
 		return d.checkAccount(ctx, s)
 	case step.ShelfPower:
 		return d.checkShelf(ctx, s, op)
+	case step.Certificate:
+		return d.checkCertificate(ctx, s, op)
 	default:
 		return step.State{}, unsupported("step kind %q", s.Kind)
 	}
@@ -222,6 +226,8 @@ func (d *Driver) act(ctx context.Context, a *act) error {
 		return d.actAccount(ctx, a)
 	case step.ShelfPower:
 		return d.actShelf(ctx, a)
+	case step.Certificate:
+		return d.actCertificate(ctx, a)
 	default:
 		return unsupported("step kind %q", a.s.Kind)
 	}
@@ -251,7 +257,7 @@ func (a *act) intend(ctx context.Context, baseline step.Facts) error {
 // away, and a light or a log is what a leak is looked into with. A power shelf has no tray: the detectors are behind other BMCs,
 // and what hangs on its rails is not switched on with them.
 func harmless(k step.Kind) bool {
-	return k == step.LED || k == step.Dump || k == step.AccountChange || k == step.ShelfPower
+	return k == step.LED || k == step.Dump || k == step.AccountChange || k == step.ShelfPower || k == step.Certificate
 }
 
 // sent tells the journal that the device has answered, and by which handle the change can be followed.

@@ -13,18 +13,19 @@ import (
 )
 
 // Look names what Glance reads beyond identity and power.
-type Look uint8
+type Look uint16
 
 // The looks; they may be added.
 const (
-	LookBoot     Look = 1 << iota // override and order
-	LookMedia                     // slots
-	LookLED                       // locator light
-	LookJobs                      // queue
-	LookAux                       // whether standby power can be cut
-	LookDumps                     // which diagnostic data can be had
-	LookDisks                     // drives, volumes and what controllers offer, and nothing else: as a survey reads them
-	LookAccounts                  // accounts, and nothing else: a BMC may show no more (R68)
+	LookBoot         Look = 1 << iota // override and order
+	LookMedia                         // slots
+	LookLED                           // locator light
+	LookJobs                          // queue
+	LookAux                           // whether standby power can be cut
+	LookDumps                         // which diagnostic data can be had
+	LookDisks                         // drives, volumes and what controllers offer, and nothing else: as a survey reads them
+	LookAccounts                      // accounts, and nothing else: a BMC may show no more (R68)
+	LookCertificates                  // how the certificate can be replaced
 )
 
 // Glance reads the little that an ad hoc verb rests on: a survey reads a hundred resources, this about six. What a look
@@ -73,7 +74,7 @@ func (d *Driver) glance(ctx context.Context, look Look) (rack.Device, error) {
 		look Look
 		read func(context.Context, vitals, *rack.Device, *rack.System) error
 	}{{LookBoot, d.glanceBoot}, {LookMedia, d.glanceMedia}, {LookLED, d.glanceLED}, {LookJobs, d.glanceJobs},
-		{LookAux, d.glanceAux}, {LookDumps, d.glanceDumps}} {
+		{LookAux, d.glanceAux}, {LookDumps, d.glanceDumps}, {LookCertificates, d.glanceCertificates}} {
 		if look&part.look != 0 {
 			if err := part.read(ctx, v, &dev, &sys); err != nil {
 				return dev, err

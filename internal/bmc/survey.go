@@ -18,5 +18,9 @@ func (d *Driver) Survey(ctx context.Context, opt inventory.Options) (rack.Device
 	}
 	dev, gaps, err := inventory.Read(ctx, d.c.core, opt)
 	dev.Stats = d.Stats()
+	if err == nil {
+		dev.BMC.Certificate = d.shown()
+		err = d.addPending(ctx, &dev)
+	}
 	return dev, gaps, err
 }

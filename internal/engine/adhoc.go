@@ -62,7 +62,7 @@ func AdHoc(opt Options, by ByAddress) (*Workspace, error) {
 			if same, err := BaseURL(old.URL); err == nil && same == base {
 				b.Node, b.System = old.Node, old.System
 				if by.Pin == "" && !by.TrustNew {
-					b.PinSHA256, b.CAFile = old.PinSHA256, old.CAFile
+					b.PinSHA256, b.NextPins, b.CAFile = old.PinSHA256, old.NextPins, old.CAFile
 				}
 			}
 		}

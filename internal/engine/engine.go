@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/metalwright/metalwright/internal/blueprint"
@@ -73,6 +74,9 @@ type Workspace struct {
 	refused  *refusals
 	sim      *Simulated
 	adHoc    *adHoc // nil: the nodes are those of a blueprint
+
+	trustLock *sync.Mutex             // guards what follows, and the files of certificates
+	moved     map[string]rack.Binding // bindings whose pin this process has moved
 }
 
 // Load reads the blueprint in opt.Dir. The workspace is usable when the diagnostics hold no error. It opens no connection.
@@ -120,7 +124,7 @@ func newWorkspace(opt Options) *Workspace {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	w := &Workspace{Dir: opt.Dir, opt: opt, Sources: map[string][]byte{}, pool: bmc.NewPool(),
+	w := &Workspace{Dir: opt.Dir, opt: opt, Sources: map[string][]byte{}, pool: bmc.NewPool(), trustLock: &sync.Mutex{}, moved: map[string]rack.Binding{},
 		resolver: secret.NewResolver(secret.Options{Dir: opt.Dir, LookupEnv: opt.LookupEnv, Warn: func(s string) { opt.Log.Warn(s) }})}
 	w.images, w.refused = newImageServer(w.firmwareFile), newRefusals(opt.StateDir)
 	w.pool.Sessions = sessionFiles{dir: filepath.Join(opt.StateDir, "sessions"), who: w.who()}

@@ -112,15 +112,25 @@ func (w *Workspace) endpoint(node string) (bmc.Endpoint, error) {
 	if err != nil {
 		return bmc.Endpoint{}, err
 	}
-	return bmc.Endpoint{URL: b.URL, System: b.System, Trust: trust, Login: w.login(n, b), Dial: w.opt.Dial, Access: access, IPMI: w.ipmi(n)}, nil
+	renewal, err := w.renewal(n, b)
+	if err != nil {
+		return bmc.Endpoint{}, err
+	}
+	return bmc.Endpoint{URL: b.URL, System: b.System, Trust: trust, Login: w.login(n, b), Dial: w.opt.Dial, Access: access, IPMI: w.ipmi(n),
+		Renewal: renewal}, nil
 }
 
 func (w *Workspace) trust(b rack.Binding) (redfish.Trust, error) {
 	if w.adHoc != nil && b.CAFile == "" {
-		return w.adHoc.known.trust(b.URL, b.PinSHA256, w.adHoc.trustNew), nil
+		t := w.adHoc.known.trust(b.URL, b.PinSHA256, w.adHoc.trustNew)
+		if b.NextPins != "" {
+			t.Pins = b.Trusted
+		}
+		return t, nil
 	}
+	pins := func() []string { return w.pins(b.Node) }
 	if b.CAFile == "" {
-		return redfish.Trust{PinSHA256: b.PinSHA256}, nil
+		return redfish.Trust{PinSHA256: b.PinSHA256, Pins: pins}, nil
 	}
 	file := b.CAFile
 	if !filepath.IsAbs(file) {
@@ -135,7 +145,7 @@ func (w *Workspace) trust(b rack.Binding) (redfish.Trust, error) {
 	if !pool.AppendCertsFromPEM(pem) {
 		return redfish.Trust{}, step.Fail(step.Trust, fmt.Errorf("%s holds no certificate in PEM form", b.CAFile), "")
 	}
-	return redfish.Trust{PinSHA256: b.PinSHA256, CAs: pool}, nil
+	return redfish.Trust{PinSHA256: b.PinSHA256, Pins: pins, CAs: pool}, nil
 }
 
 // login resolves the credential when it is needed: that of the binding, else that of the blueprint.

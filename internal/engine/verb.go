@@ -31,6 +31,8 @@ const (
 	LookDumps    = bmc.LookDumps
 	LookAccounts = bmc.LookAccounts
 	LookDisks    = bmc.LookDisks
+
+	LookCertificates = bmc.LookCertificates
 )
 
 // lookFor is what a verb rests on.
@@ -50,6 +52,8 @@ func lookFor(v plan.Verb) Look {
 		return LookAccounts
 	case plan.DoSpare, plan.DoUnspare, plan.DoImport, plan.DoClearFC:
 		return LookDisks
+	case plan.DoCertificate:
+		return LookCertificates
 	}
 	if v.Aux {
 		return LookAux

@@ -35,6 +35,7 @@ var table = []row{
 	{layer: "3", path: "internal/evidence", holds: []string{
 		"github.com/secure-systems-lab/go-securesystemslib", "github.com/in-toto/attestation"}},
 	{layer: "4", path: "internal/secret", holds: []string{"filippo.io/age"}},
+	{layer: "4", path: "internal/ca"},
 	{layer: "5", path: "internal/bmc/redfish"},
 	{layer: "5", path: "internal/bmc/gofishx", holds: []string{"github.com/stmcginnis/gofish"}},
 	{layer: "5", path: "internal/bmc/bmclibx", holds: []string{"github.com/bmc-toolbox/bmclib"}},

@@ -66,6 +66,7 @@ func (n *nodeBuild) wantDesign() {
 	n.checkCables()
 	n.planIPMI()
 	n.planManager()
+	n.planCertificate()
 	n.planFirmware()
 	n.bySetup()
 	n.planBIOS()

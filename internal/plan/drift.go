@@ -61,6 +61,8 @@ func changesOf(s step.Step) []Change {
 	case step.Erase:
 		c.Name, _ = s.Want["serial"].(string)
 		c.To = s.Want["method"]
+	case step.Certificate:
+		c.From, c.To = s.Expect["not_after"], s.Why
 	case step.Media:
 		c.From, c.To = s.Expect["image"], s.Want["image"]
 	case step.BootOnce:

@@ -27,6 +27,8 @@ const (
 	DoClear  Do = "jobs clear" // take out of the queue what is dead, and what waits
 	DoDump   Do = "logs dump"  // collect diagnostic data
 	DoRotate Do = "rotate"     // give the BMC's account a new password
+
+	DoCertificate Do = "rotate --certificates" // have the BMC's certificate replaced
 )
 
 // Verb is one thing to do to nodes now, whatever the blueprint says.
@@ -81,7 +83,7 @@ func Say(d rack.Design, o rack.Observation, v Verb, nodes []string) Plan {
 			p.Report.Unreadable = append(p.Report.Unreadable, note)
 			continue
 		}
-		steps, why := v.steps(n, dev, sys)
+		steps, why := v.steps(d, n, dev, sys)
 		if dev.Via != "" {
 			steps, why = v.byIPMI(dev, sys)
 		}
@@ -108,6 +110,7 @@ func Say(d rack.Design, o rack.Observation, v Verb, nodes []string) Plan {
 				np.NaiveResets++
 			}
 		}
+		activate(steps)
 		np.Holds = holds(d, o, n, dev, steps)
 		p.Nodes = append(p.Nodes, np)
 		wave.Nodes = append(wave.Nodes, n.Name)
@@ -120,10 +123,12 @@ func Say(d rack.Design, o rack.Observation, v Verb, nodes []string) Plan {
 }
 
 // steps makes the steps for one node; none and "" when it is so already, else why it cannot be done.
-func (v Verb) steps(n rack.Node, dev rack.Device, sys rack.System) ([]step.Step, string) {
+func (v Verb) steps(d rack.Design, n rack.Node, dev rack.Device, sys rack.System) ([]step.Step, string) {
 	switch v.Do {
 	case DoRotate:
 		return rotate(n, dev)
+	case DoCertificate:
+		return renewNow(d, n, dev)
 	case DoOn, DoOff:
 		return v.power(dev, sys)
 	case DoCycle, DoReset:

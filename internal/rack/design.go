@@ -194,6 +194,8 @@ type BMCSpec struct {
 	IPMI    *IPMISpec    `json:"ipmi,omitempty"`    // nil = IPMI is never spoken
 	Manager *ManagerSpec `json:"manager,omitempty"` // nil = the controller is left as it is
 	Account *AccountSpec `json:"account,omitempty"` // nil: the account is somebody else's to keep
+
+	Certificate *RenewalSpec `json:"certificate,omitempty"` // nil: its certificate is left as it is
 }
 
 // BIOSSpec is the wanted firmware setup: profile attributes overlaid with those written on the node.

@@ -32,6 +32,9 @@ func (n Node) Facets() []Facet {
 	if n.Erases() {
 		out = append(out, FacetErase)
 	}
+	if n.BMC.Certificate != nil {
+		out = append(out, FacetCertificates)
+	}
 	if m := n.BMC.Manager; m != nil {
 		out = append(out, FacetSettings)
 		if len(m.Attributes) > 0 {

@@ -88,6 +88,8 @@ type Device struct {
 	Locator  *Locator        `json:"locator,omitempty"`   // nil: it has none, or nobody asked
 	Dumps    []Dump          `json:"dumps,omitempty"`
 	Accounts *AccountService `json:"accounts,omitempty"`
+
+	Certificates *CertificateService `json:"certificates,omitempty"` // facet certificates
 }
 
 // Host returns the system that a node is: the bound one, else the only one that can be reset.
@@ -130,6 +132,8 @@ type BMC struct {
 
 	Neighbour *Neighbour `json:"neighbour,omitempty"` // of its own port; facet neighbours
 	Settings  *Settings  `json:"settings,omitempty"`  // facet manager_settings
+
+	Certificate *Certificate `json:"certificate,omitempty"` // as its handshake showed it
 }
 
 // System is a Redfish ComputerSystem. Host is true for the one that can be reset and booted.
@@ -368,6 +372,7 @@ type Binding struct {
 	Node       string    `json:"node"` // node name
 	URL        string    `json:"url"`  // https://10.20.8.11
 	PinSHA256  string    `json:"pin_sha256,omitempty"`
+	NextPins   string    `json:"next_pins,omitempty"` // of certificates that are being installed, apart by blanks: trusted as well
 	CAFile     string    `json:"ca_file,omitempty"`
 	Serial     string    `json:"serial,omitempty"`
 	MAC        string    `json:"mac,omitempty"`

@@ -118,8 +118,13 @@ func (r *Resolver) vaultWrite(ctx context.Context, at vaultPath, data map[string
 	return err
 }
 
-// vaultCall sends one request. Errors hold the vault's status, never a body: a proxy may repeat what was sent.
+// vaultCall sends one request to the key-value engine.
 func (r *Resolver) vaultCall(ctx context.Context, method string, at vaultPath, in, out any) (status int, err error) {
+	return r.vaultSend(ctx, method, at, in, out)
+}
+
+// vaultSend sends one request. Errors hold the vault's status, never a body: a proxy may repeat what was sent.
+func (r *Resolver) vaultSend(ctx context.Context, method string, at interface{ url(base string) string }, in, out any) (status int, err error) {
 	base, token, err := r.vaultAccess(ctx)
 	if err != nil {
 		return 0, err
@@ -164,7 +169,7 @@ func (r *Resolver) vaultCall(ctx context.Context, method string, at vaultPath, i
 		return resp.StatusCode, step.Fail(class, fmt.Errorf("the vault answers %d", resp.StatusCode), vaultAdvice(resp.StatusCode))
 	}
 	if out != nil && len(text) > 0 && json.Unmarshal(text, out) != nil && resp.StatusCode != http.StatusNotFound {
-		return 0, step.Fail(step.Rejected, errors.New("the vault's answer is not JSON of a key-value engine, version 2"), "See whether the mount is of that kind.")
+		return 0, step.Fail(step.Rejected, errors.New("the vault's answer is not the JSON of such an engine"), "See whether the mount is of that kind (key-value: version 2).")
 	}
 	return resp.StatusCode, nil
 }

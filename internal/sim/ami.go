@@ -12,6 +12,7 @@ func ami() *dialect {
 		types: versions(`ServiceRoot.v1_13_0 ComputerSystem.v1_17_0 Manager.v1_14_0 Chassis.v1_15_0 Processor.v1_13_0 Bios.v1_1_0
 			BootOption.v1_0_3 VirtualMedia.v1_4_1 UpdateService.v1_11_0 SoftwareInventory.v1_2_3 TaskService.v1_1_4 Task.v1_4_2
 			ManagerNetworkProtocol.v1_5_0 HostInterface.v1_3_0
+			CertificateService.v1_0_2 CertificateLocations.v1_0_2 Certificate.v1_2_1
 			SessionService.v1_1_6 Session.v1_2_1 AccountService.v1_8_0 ManagerAccount.v1_5_0 Role.v1_3_0 EventService.v1_5_0
 			EventDestination.v1_9_0 Storage.v1_9_0 Drive.v1_11_0 Volume.v1_5_0 NetworkAdapter.v1_5_0 Port.v1_4_0
 			EthernetInterface.v1_6_2 PCIeDevice.v1_4_0 Power.v1_5_4 Thermal.v1_5_3 PowerSubsystem.v1_1_0 PowerSupply.v1_3_0

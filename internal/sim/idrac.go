@@ -13,6 +13,7 @@ func idrac() *dialect {
 		types: versions(`ServiceRoot.v1_10_0 ComputerSystem.v1_16_0 Manager.v1_12_0 Chassis.v1_16_0 Processor.v1_12_0 Bios.v1_2_0
 			BootOption.v1_0_4 VirtualMedia.v1_4_0 UpdateService.v1_9_0 SoftwareInventory.v1_12_0 TaskService.v1_2_0 Task.v1_5_1
 			JobService.v1_0_4 Job.v1_0_7 ManagerNetworkProtocol.v1_7_0 HostInterface.v1_3_0
+			CertificateService.v1_0_4 CertificateLocations.v1_0_2 Certificate.v1_3_0
 			SessionService.v1_1_8 Session.v1_3_0 AccountService.v1_9_0 ManagerAccount.v1_8_0 Role.v1_3_1
 			EventService.v1_7_1 EventDestination.v1_10_1 Storage.v1_10_1 Drive.v1_12_1 Volume.v1_6_2 NetworkAdapter.v1_7_0
 			NetworkPort.v1_4_1 EthernetInterface.v1_6_4 Power.v1_7_1 Thermal.v1_7_1 PowerSubsystem.v1_0_0 PowerSupply.v1_1_0

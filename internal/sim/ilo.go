@@ -13,6 +13,7 @@ func ilo() *dialect {
 		types: versions(`ServiceRoot.v1_13_0 ComputerSystem.v1_18_0 Manager.v1_19_1 Chassis.v1_25_1 Processor.v1_8_2 Bios.v1_0_4
 			BootOption.v1_0_1 VirtualMedia.v1_3_0 UpdateService.v1_2_1 SoftwareInventory.v1_12_0 TaskService.v1_1_1 Task.v1_5_1
 			ManagerNetworkProtocol.v1_0_0 HostInterface.v1_1_1
+			CertificateService.v1_0_3 CertificateLocations.v1_0_2
 			SessionService.v1_0_0 Session.v1_0_0 AccountService.v1_15_0 ManagerAccount.v1_12_1 Role.v1_2_1 EventService.v1_7_2
 			EventDestination.v1_10_1 Storage.v1_15_0 StorageController.v1_7_0 Drive.v1_17_0 Volume.v1_9_0 NetworkAdapter.v1_9_0
 			Port.v1_6_0 EthernetInterface.v1_12_1 Power.v1_7_1 Thermal.v1_7_1 PowerSubsystem.v1_1_2 PowerSupply.v1_6_0

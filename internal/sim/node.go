@@ -52,6 +52,7 @@ type BMC struct {
 	accounts  []*account
 	cutAt     int // requests until everything is cut (CutAt)
 	cutLate   bool
+	certs     certificates
 	jobs      []*job
 	logs      []*logbook
 	light     string // of the locator; empty = off
@@ -117,14 +118,14 @@ func newController(r *Rack, name string, d *dialect, hw rack.Hardware, plan []fa
 	b.serial = fmt.Sprintf("%s%07d", d.serialPrefix, rnd.IntN(10_000_000))
 	b.uuid = fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", rnd.Uint32(), rnd.IntN(1<<16), rnd.IntN(1<<12), rnd.IntN(1<<12),
 		rnd.Int64N(1<<48))
+	b.now = time.Now()
+	b.resetAt, b.changedAt = b.now, b.now
+	b.faults = newFaultState(b, plan)
 	door, pin, err := newDoor(b)
 	if err != nil {
 		return nil, err
 	}
 	b.door, b.pin = door, pin
-	b.now = time.Now()
-	b.resetAt, b.changedAt = b.now, b.now
-	b.faults = newFaultState(b, plan)
 	return b, nil
 }
 

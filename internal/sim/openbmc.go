@@ -14,6 +14,7 @@ func openbmc() *dialect {
 		types: versions(`ServiceRoot.v1_15_0 ComputerSystem.v1_22_0 Manager.v1_14_0 Chassis.v1_22_0 Processor.v1_20_0 Bios.v1_2_0
 			BootOption.v1_0_4 VirtualMedia.v1_3_0 UpdateService.v1_11_0 SoftwareInventory.v1_4_0 TaskService.v1_1_4 Task.v1_5_1
 			ManagerNetworkProtocol.v1_5_0 HostInterface.v1_3_0
+			CertificateService.v1_0_0 CertificateLocations.v1_0_0 Certificate.v1_0_0
 			SessionService.v1_0_2 Session.v1_7_0 AccountService.v1_15_0 ManagerAccount.v1_7_0 Role.v1_2_2 EventService.v1_7_2
 			EventDestination.v1_11_2 Storage.v1_13_0 StorageController.v1_6_0 Drive.v1_18_0 Volume.v1_6_2 NetworkAdapter.v1_9_0
 			Port.v1_6_0 EthernetInterface.v1_9_0 PowerSubsystem.v1_1_0 PowerSupply.v1_3_0 ThermalSubsystem.v1_3_0

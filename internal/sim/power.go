@@ -246,6 +246,7 @@ func (b *BMC) restart(d time.Duration, class step.Activation) {
 		b.resetAt = b.now
 		b.happened("bmc", b.managerVersion(), "a restart")
 		b.settle()
+		b.settleCertificate()
 		for _, c := range b.comps {
 			if c.staged != "" && !c.bricked && (c.activation == step.BMCReset || class >= c.activation && c.activation > step.BMCReset && b.dia.update.stageImmediately) {
 				b.run(c)

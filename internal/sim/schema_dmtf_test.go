@@ -189,6 +189,10 @@ func (d *dmtf) check(body []byte) []string {
 	case o["error"] != nil:
 		bad = checkError(o)
 		d.parts(o, "", &bad)
+	case o["@odata.type"] == nil && o["CSRString"] != nil: // what GenerateCSR answers is no resource
+		if err := d.validate("#CertificateService.v1_0_0.GenerateCSRResponse", o); err != nil {
+			bad = []string{err.Error()}
+		}
 	case o["@odata.type"] == nil && o["v1"] == nil && o["value"] == nil: // the version object and OData's service document have none
 		bad = []string{"no @odata.type"}
 	default:

@@ -35,13 +35,17 @@ type door struct {
 func newDoor(b *BMC) (*door, string, error) {
 	seed := sha256.Sum256(fmt.Appendf(nil, "certificate/%d/%s", b.rack.opt.Seed, b.name))
 	key := ed25519.NewKeyFromSeed(seed[:])
+	end := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
+	if b.faults.on("cert-ends") {
+		end = time.Now().Add(10 * 24 * time.Hour)
+	}
 	tmpl := &x509.Certificate{
 		SerialNumber: new(big.Int).SetBytes(seed[:8]),
 		Subject:      pkix.Name{CommonName: b.name + ".sim", Organization: []string{b.dia.vendor + " (simulated)"}},
 		DNSNames:     []string{b.name + ".sim", "localhost"},
 		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
 		NotBefore:    time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC), // bubbles of testing/synctest begin in the year 2000
-		NotAfter:     time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC),
+		NotAfter:     end,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
@@ -53,11 +57,12 @@ func newDoor(b *BMC) (*door, string, error) {
 	if err != nil {
 		return nil, "", fmt.Errorf("read its certificate: %w", err)
 	}
+	b.certs.shown = &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
 	pin := sha256.Sum256(leaf.RawSubjectPublicKeyInfo)
 	d := &door{tls: &tls.Config{
-		Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}},
-		MinVersion:   tls.VersionTLS12,
-		NextProtos:   []string{"http/1.1"}, // no BMC of the recorded ones speaks HTTP/2
+		GetCertificate: b.shownCertificate,
+		MinVersion:     tls.VersionTLS12,
+		NextProtos:     []string{"http/1.1"}, // no BMC of the recorded ones speaks HTTP/2
 		// A ticket is written behind the handshake; over an unbuffered pipe a client that does not read yet would block it.
 		SessionTicketsDisabled: true,
 	}}

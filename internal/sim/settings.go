@@ -34,6 +34,9 @@ func (b *BMC) networkProtocol() obj {
 	o := obj{"@odata.type": b.dia.typ("ManagerNetworkProtocol"), "Id": "NetworkProtocol", "Name": "Manager Network Protocol",
 		"HostName": b.name, "HTTP": on(80), "HTTPS": on(443), "IPMI": on(623), "SSH": on(22), "SNMP": on(161), "KVMIP": on(5900),
 		"NTP": obj{"ProtocolEnabled": false, "NTPServers": []any{}}, "Status": enabled()}
+	if b.dia.name != dialectILO {
+		o["HTTPS"] = obj{"ProtocolEnabled": true, "Port": 443, "Certificates": ref(b.certificateList())}
+	}
 	switch b.dia.name {
 	case dialectIDRAC:
 		o["Telnet"] = obj{"ProtocolEnabled": false, "Port": 23}
@@ -93,7 +96,8 @@ func (b *BMC) vendorSettings(m map[string]*route) obj {
 		b.settable(m, mgr+"/DateTime", obj{"@odata.type": "#HpeiLODateTime.v2_0_1.HpeiLODateTime", "Id": "DateTime",
 			"Name": "iLO Date and Time Settings", "ConfigurationSettings": "Current", "StaticNTPServers": []any{"", ""}}, "StaticNTPServers")
 		b.settable(m, mgr+"/SecurityService", obj{"@odata.type": "#HpeSecurityService.v2_6_0.HpeSecurityService", "Id": "SecurityService",
-			"Name": "Security Service", "LoginSecurityBanner": obj{"IsEnabled": false, "SecurityMessage": ""}}, "LoginSecurityBanner")
+			"Name": "Security Service", "LoginSecurityBanner": obj{"IsEnabled": false, "SecurityMessage": ""},
+			"Links": obj{"HttpsCert": ref(mgr + "/SecurityService/HttpsCert")}}, "LoginSecurityBanner")
 		return obj{"Oem": obj{"Hpe": obj{"@odata.type": "#HpeiLO.v2_8_0.HpeiLO", "WebGuiEnabled": true, "IdleConnectionTimeoutMinutes": 30,
 			"Links": obj{"DateTimeService": ref(mgr + "/DateTime"), "SecurityService": ref(mgr + "/SecurityService")}}}}
 	case dialectSupermicro:

@@ -13,6 +13,7 @@ func supermicro() *dialect {
 		types: versions(`ServiceRoot.v1_9_0 ComputerSystem.v1_14_0 Manager.v1_11_0 Chassis.v1_14_0 Processor.v1_10_0 Bios.v1_1_1
 			BootOption.v1_0_4 VirtualMedia.v1_4_1 UpdateService.v1_8_4 SoftwareInventory.v1_3_0 TaskService.v1_1_5 Task.v1_4_3
 			ManagerNetworkProtocol.v1_6_2 HostInterface.v1_3_0
+			CertificateService.v1_0_3 CertificateLocations.v1_0_2 Certificate.v1_5_0
 			SessionService.v1_1_7 Session.v1_3_0 AccountService.v1_7_2 ManagerAccount.v1_8_0 Role.v1_2_5 EventService.v1_7_0
 			EventDestination.v1_9_0 Storage.v1_9_0 StorageController.v1_0_0 Drive.v1_11_1 Volume.v1_5_0 NetworkAdapter.v1_5_0
 			Port.v1_4_0 EthernetInterface.v1_6_3 PCIeDevice.v1_5_0 Power.v1_6_1 Thermal.v1_6_2 LogService.v1_2_0

@@ -27,6 +27,7 @@ func buildRoutes(b *BMC) map[string]*route {
 	logRoutes(b, m)
 	serviceRoutes(b, m)
 	settingRoutes(b, m)
+	certificateRoutes(b, m)
 	return m
 }
 
@@ -154,7 +155,7 @@ func (b *BMC) rootResource() obj {
 		"Managers": ref("/redfish/v1/Managers"), "Tasks": ref("/redfish/v1/TaskService"),
 		"SessionService": ref("/redfish/v1/SessionService"), "AccountService": ref("/redfish/v1/AccountService"),
 		"EventService": ref("/redfish/v1/EventService"), "UpdateService": ref("/redfish/v1/UpdateService"),
-		"Registries": ref("/redfish/v1/Registries"), "Links": obj{"Sessions": ref(sessionsURI)},
+		"Registries": ref("/redfish/v1/Registries"), "CertificateService": ref(certificateServiceURI), "Links": obj{"Sessions": ref(sessionsURI)},
 	}
 	if d.name != dialectSupermicro {
 		o["Vendor"] = d.vendor

@@ -15,7 +15,8 @@ func xcc() *dialect {
 		oem: "Lenovo", serialPrefix: "J1059", baseRegistry: "Base.1.12", updateRegistry: "Update.1.0",
 		types: versions(`ServiceRoot.v1_13_0 ComputerSystem.v1_17_0 Manager.v1_14_0 Chassis.v1_19_0 Processor.v1_14_0 Bios.v1_2_0
 			BootOption.v1_0_4 VirtualMedia.v1_5_1 UpdateService.v1_11_0 SoftwareInventory.v1_5_0 TaskService.v1_2_0 Task.v1_5_1
-			ManagerNetworkProtocol.v1_8_0 HostInterface.v1_3_0 Control.v1_1_0
+			ManagerNetworkProtocol.v1_8_0 HostInterface.v1_3_0
+			CertificateService.v1_0_4 CertificateLocations.v1_0_2 Certificate.v1_5_0 Control.v1_1_0
 			SessionService.v1_1_8 Session.v1_3_0 AccountService.v1_10_0 ManagerAccount.v1_8_1 Role.v1_3_1
 			EventService.v1_7_2 EventDestination.v1_11_2 Storage.v1_12_0 Drive.v1_14_0 Volume.v1_6_2 NetworkAdapter.v1_9_0
 			Port.v1_6_0 EthernetInterface.v1_8_0 PCIeDevice.v1_9_0 Power.v1_7_1 Thermal.v1_7_1 PowerSubsystem.v1_1_0

@@ -141,6 +141,7 @@ func (r *reader) device(ctx context.Context) rack.Device {
 	r.readShelf(ctx)
 	r.readLocation()
 	r.readSettings(ctx, r.serving)
+	r.readCertificates(ctx, r.serving)
 	d.Systems = []rack.System{}
 	for _, s := range r.systems {
 		d.Systems = append(d.Systems, s.finish())

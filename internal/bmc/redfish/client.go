@@ -103,6 +103,9 @@ func (c *Client) Base() string { return c.wire.base.String() }
 // Pin gives the pin in force: the one given, or that of the certificate accepted by TrustNew; "" when a CA decides.
 func (c *Client) Pin() string { return c.wire.verify.pinned() }
 
+// Shown gives the certificate of the last connection that was trusted; ok is false before there was one. It costs nothing.
+func (c *Client) Shown() (info CertInfo, ok bool) { return c.wire.verify.seen() }
+
 // SessionURI gives the URI of the open session, or "". A caller that keeps it can have a leaked session deleted later.
 func (c *Client) SessionURI() string {
 	if a := c.cred.Load(); a != nil {

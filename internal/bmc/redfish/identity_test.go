@@ -90,7 +90,7 @@ func TestQuirkTable(t *testing.T) {
 			}
 		}
 	}
-	if last != 119 {
+	if last != 122 {
 		t.Errorf("%d rows", last)
 	}
 }

@@ -40,6 +40,8 @@ const (
 	SlotAccounts    Behaviour = "slot_accounts"     // accounts are fixed slots
 	AuxNotPower     Behaviour = "aux_not_power"     // a power cycle activates nothing: aux_cycle
 	RestartByIPMI   Behaviour = "restart_by_ipmi"   // host_reset by IPMI where it is on: Redfish cuts the DPU's power
+	CertByReset     Behaviour = "cert_by_reset"     // an installed certificate is shown after a bmc_reset
+	CertRestarts    Behaviour = "cert_restarts"     // the BMC restarts by itself when a certificate is installed
 )
 
 // Quirk is one row of the table in redfish.md 7. Numbers are stable: a row that proves wrong is marked, never reused.

@@ -23,6 +23,9 @@ type Trust struct {
 	// PinSHA256 is the SHA-256 of the certificate's SubjectPublicKeyInfo, in hexadecimal (colons allowed) or base64. It
 	// alone decides: name and expiry are not looked at, since a BMC's clock and name are often wrong (R47, R48).
 	PinSHA256 string
+	// Pins is asked at every handshake for the pins that count at that moment, in the forms of PinSHA256, and then takes its
+	// place: while a certificate is being replaced, the old one and the new one are trusted. nil = PinSHA256 counts.
+	Pins func() []string
 	// CAs verify the chain and the name.
 	CAs *x509.CertPool
 	// TrustNew is asked once, before anything is sent, and decides by its error. What it accepts is pinned for the life of
@@ -110,6 +113,7 @@ type verifier struct {
 	mu     sync.Mutex
 	pin    string // normalised; set by Trust.PinSHA256 or by what TrustNew accepted
 	denied error  // TrustNew said no: it is not asked again
+	shown  CertInfo
 }
 
 func newVerifier(t Trust, host string) (*verifier, error) {
@@ -161,10 +165,23 @@ func (v *verifier) verify(cs tls.ConnectionState) error {
 	if len(cs.PeerCertificates) == 0 {
 		return &UntrustedError{Err: errors.New("the BMC shows no certificate")}
 	}
-	leaf := cs.PeerCertificates[0]
-	info := InfoOf(leaf)
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	err := v.judge(cs.PeerCertificates)
+	if err == nil {
+		v.shown = InfoOf(cs.PeerCertificates[0])
+	}
+	return err
+}
+
+func (v *verifier) judge(chain []*x509.Certificate) error {
+	leaf := chain[0]
+	info := InfoOf(leaf)
+	if v.trust.Pins != nil {
+		if pins := v.trust.Pins(); len(pins) > 0 {
+			return pinnedTo(info, pins)
+		}
+	}
 	switch {
 	case v.pin != "":
 		if info.PinSHA256 != v.pin {
@@ -173,7 +190,7 @@ func (v *verifier) verify(cs tls.ConnectionState) error {
 		return nil
 	case v.trust.CAs != nil:
 		o := x509.VerifyOptions{Roots: v.trust.CAs, DNSName: v.host, Intermediates: x509.NewCertPool()}
-		for _, c := range cs.PeerCertificates[1:] {
+		for _, c := range chain[1:] {
 			o.Intermediates.AddCert(c)
 		}
 		if _, err := leaf.Verify(o); err != nil {
@@ -189,6 +206,23 @@ func (v *verifier) verify(cs tls.ConnectionState) error {
 	}
 	v.pin = info.PinSHA256
 	return nil
+}
+
+// pinnedTo trusts a certificate whose pin is one of several.
+func pinnedTo(info CertInfo, pins []string) error {
+	for _, p := range pins {
+		if n, err := NormalPin(p); err == nil && n == info.PinSHA256 {
+			return nil
+		}
+	}
+	return &UntrustedError{Cert: info, Changed: true, Pinned: strings.Join(pins, " or ")}
+}
+
+// seen gives the certificate of the last handshake that was trusted; ok is false before the first.
+func (v *verifier) seen() (c CertInfo, ok bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.shown, v.shown.SHA256 != ""
 }
 
 // pinned gives the pin in force, or "".

@@ -224,3 +224,47 @@ func TestOldTLS(t *testing.T) {
 		t.Errorf("got %v; advice %q", err, step.AdviceOf(err))
 	}
 }
+
+// TestTrustWhilePinsMove: while a certificate is being replaced both pins count, and what counts is asked at every handshake.
+func TestTrustWhilePinsMove(t *testing.T) {
+	b := newBMC(t)
+	b.set(thing, system)
+	is, other := InfoOf(b.srv.Certificate()).PinSHA256, InfoOf(testCert(t, "other").Leaf).PinSHA256
+	var pins []string
+	get := func(trust Trust) (*Client, error) {
+		trust.Pins = func() []string { return pins }
+		c, err := New(Options{Base: b.srv.URL, Trust: trust})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = c.Close(t.Context()) })
+		_, err = c.Root(t.Context())
+		return c, err
+	}
+	for _, c := range []struct {
+		name  string
+		pins  []string
+		trust Trust
+		ok    bool
+	}{
+		{"the old one", []string{is, other}, Trust{PinSHA256: other}, true},
+		{"the new one", []string{other, is}, Trust{PinSHA256: other}, true},
+		{"dropped", []string{other}, Trust{PinSHA256: is}, false},
+		{"none is kept: the pin given counts", nil, Trust{PinSHA256: is}, true},
+		{"none is kept: the pin given is another", nil, Trust{PinSHA256: other}, false},
+		{"a pin goes before a CA", []string{other}, Trust{CAs: pool(b.srv.Certificate())}, false},
+		{"rubbish is no pin", []string{"x"}, Trust{}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			pins = c.pins
+			cl, err := get(c.trust)
+			shown, seen := cl.Shown()
+			if (err == nil) != c.ok || seen != c.ok || c.ok && shown.PinSHA256 != is {
+				t.Errorf("%v, shown %v %s", err, seen, shown.PinSHA256)
+			}
+			if !c.ok && !IsUntrusted(err) {
+				t.Errorf("it is not called untrusted: %v", err)
+			}
+		})
+	}
+}
