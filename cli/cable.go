@@ -18,7 +18,7 @@ func newCable(a *app) *cobra.Command {
 		Use: "cable", GroupID: "rack", Short: "Plan, verify and register the cables of the fabrics",
 		Example: "  metalwright cable plan lab --format html -o cables.html\n  metalwright cable verify lab --lldp ./lldp/",
 	}
-	c.AddCommand(newCablePlan(a), newCableVerify(a), newCableRegister(a))
+	c.AddCommand(newCablePlan(a), newCableVerify(a), newCableRegister(a), newCableNVLink(a))
 	return c
 }
 

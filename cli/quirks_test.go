@@ -37,18 +37,19 @@ func quirksText() string {
 What real BMCs do that the standard does not say, and what Metalwright does about it. Generated from the quirk table
 (internal/bmc/redfish) and from the simulator's faults: make gen.
 
-Faults can be played: ` + "`metalwright sim up --faults R17,R39`" + `. "fault" in the last column means that the simulator plays this row; the other names are
-the tests that fail when the handling is taken out. No row rests on hardware that we have driven ourselves; the sources are reports of others and
-recorded trees ("rec").
+Faults can be played: ` + "`metalwright sim up --faults R17,R39`" + `. The column "Played" says how each row exists outside its table: "fault" is a fault of the
+simulator under the row's own number, on these dialects; "always" is one that these dialects cannot be without; "tree" is a recorded tree that
+shows it; "fixture" is data that a test holds; or why it is none of these. The names in the last column are the tests that fail when the handling is
+taken out. No row rests on hardware that we have driven ourselves; the sources are reports of others and recorded trees ("rec").
 
 `)
 	faults := map[string]sim.FaultInfo{}
 	for _, f := range sim.Faults() {
 		faults[f.ID] = f
 	}
-	table(&b, []string{"Id", "Who", "Symptom", "What we do", "Source", "Shown by"}, func(row func(...string)) {
+	table(&b, []string{"Id", "Who", "Symptom", "What we do", "Source", "Played", "Shown by"}, func(row func(...string)) {
 		for _, q := range redfish.Table() {
-			row(q.ID, quirkOf(q), q.Symptom, q.Handling, q.Source, shownText(q, faults))
+			row(q.ID, quirkOf(q), q.Symptom, q.Handling, q.Source, playedText(q, faults), shownText(q, faults))
 		}
 	})
 	b.WriteString("\n## Faults that are no row of the table\n\n")
@@ -93,17 +94,42 @@ func quirkOf(q redfish.Quirk) string {
 	return text
 }
 
+// playedText says how a row exists outside the table.
+func playedText(q redfish.Quirk, faults map[string]sim.FaultInfo) string {
+	var how []string
+	if f, ok := faults[q.ID]; ok {
+		word := "fault"
+		if f.Always {
+			word = "always"
+		}
+		how = append(how, word+" ("+orAny(f.Dialects)+")")
+	}
+	if len(q.Recorded) > 0 {
+		how = append(how, "tree "+quoted(q.Recorded))
+	}
+	if q.Fixture != "" {
+		how = append(how, "fixture "+quoted([]string{q.Fixture}))
+	}
+	if q.Neither != "" {
+		how = append(how, "no: "+q.Neither)
+	}
+	return strings.Join(how, "; ")
+}
+
 func shownText(q redfish.Quirk, faults map[string]sim.FaultInfo) string {
 	var shown []string
-	text := ""
 	if f, ok := faults[q.ID]; ok {
-		text, shown = "fault ("+orAny(f.Dialects)+") ", slices.Concat(shownBySuite(f), f.Shown)
+		shown = slices.Concat(shownBySuite(f), f.Shown)
 	}
-	shown = append(shown, q.Shown...)
+	for _, s := range q.Shown {
+		if !slices.Contains(shown, s) {
+			shown = append(shown, s)
+		}
+	}
 	if len(shown) == 0 {
-		return text + "not yet"
+		return "not yet"
 	}
-	return text + quoted(shown)
+	return quoted(shown)
 }
 
 func orAny(list []string) string {

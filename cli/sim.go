@@ -211,7 +211,11 @@ func newSimFaults(a *app) *cobra.Command {
 				if who == "" {
 					who = "all"
 				}
-				rows = append(rows, []string{f.ID, who, f.Summary})
+				what := f.Summary
+				if f.Always {
+					what += " (always)"
+				}
+				rows = append(rows, []string{f.ID, who, what})
 			}
 			a.table([]string{"ID", "DIALECTS", "WHAT HAPPENS"}, rows)
 			return nil

@@ -14,6 +14,7 @@ type faultJSON struct {
 	Dialects     []string `json:"dialects"`
 	Lasting      bool     `json:"lasting"`
 	OptIn        bool     `json:"opt_in"`
+	Always       bool     `json:"always"` // these dialects do so whether they are asked to or not
 	BreaksSchema bool     `json:"breaks_schema"`
 	Handling     string   `json:"handling,omitempty"`
 	Shown        []string `json:"shown"` // the tests that prove the handling, as "folder TestName"
@@ -31,7 +32,7 @@ func faultsJSON() []faultJSON {
 		if len(dialects) == 0 {
 			dialects = sim.Dialects()
 		}
-		out = append(out, faultJSON{ID: f.ID, Summary: f.Summary, Dialects: dialects, Lasting: f.Lasting, OptIn: f.OptIn,
+		out = append(out, faultJSON{ID: f.ID, Summary: f.Summary, Dialects: dialects, Lasting: f.Lasting, OptIn: f.OptIn, Always: f.Always,
 			BreaksSchema: f.BreaksSchema, Handling: quirks[f.ID].Handling, Shown: slices.Concat(shownBySuite(f), f.Shown, quirks[f.ID].Shown)})
 	}
 	return out
@@ -41,6 +42,9 @@ func faultsJSON() []faultJSON {
 func shownBySuite(f sim.FaultInfo) []string {
 	if f.Unmet != "" {
 		return []string{}
+	}
+	if f.Always {
+		return []string{"internal/drivertest TestDriver"}
 	}
 	return []string{"internal/drivertest TestQuirks/" + f.ID}
 }

@@ -380,6 +380,9 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 		if err := a.note("transition", true); err != nil {
 			return err
 		}
+		if err := d.cardsUp(ctx); err != nil {
+			return err
+		}
 		return d.on(ctx, a, v)
 	}
 	if way.bios != "" {
@@ -423,6 +426,9 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 		if err := d.pause(ctx, 1); err != nil {
 			return err
 		}
+	}
+	if err := d.cardsUp(ctx); err != nil {
+		return err
 	}
 	return d.on(ctx, a, v)
 }

@@ -62,18 +62,27 @@ func filesOf(path string) ([]string, error) {
 }
 
 func readTable(file string) (rack.Cables, error) {
+	b, err := readWhole(file)
+	if err != nil {
+		return rack.Cables{}, err
+	}
+	return fabric.Read(filepath.ToSlash(file), b)
+}
+
+// readWhole reads a file that is not too large to be what it should be.
+func readWhole(file string) ([]byte, error) {
 	st, err := os.Stat(file)
 	if err != nil {
-		return rack.Cables{}, cause(err)
+		return nil, cause(err)
 	}
 	if st.Size() > maxTable {
-		return rack.Cables{}, fmt.Errorf("it has %d bytes; more than %d are not read", st.Size(), maxTable)
+		return nil, fmt.Errorf("it has %d bytes; more than %d are not read", st.Size(), maxTable)
 	}
 	b, err := os.ReadFile(file)
 	if err != nil {
-		return rack.Cables{}, cause(err)
+		return nil, cause(err)
 	}
-	return fabric.Read(filepath.ToSlash(file), b)
+	return b, nil
 }
 
 // errNoFabric says that there is nothing to hold cables against.

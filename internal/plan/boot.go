@@ -30,6 +30,9 @@ func (n *nodeBuild) planBoot() {
 	}
 	b := bootBuild{nodeBuild: n, boot: *n.sys.Boot, origin: origin}
 	b.httpURI(spec.HTTPURI)
+	if !b.trusted(spec) {
+		return
+	}
 	want, expect := step.Facts{}, step.Facts{}
 	if len(spec.Order) > 0 {
 		order, differs := b.order(spec.Order)

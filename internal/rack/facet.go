@@ -9,6 +9,7 @@ const (
 	FacetRegistry Facet = "bios_registry" // the BIOS attribute registry: about 1 MB a node
 	FacetDrives   Facet = "drives"        // foreign configurations, spares and encryption of drives
 	FacetErase    Facet = "erase"         // what erase each drive offers: a request a drive on some BMCs
+	FacetLockdown Facet = "lockdown"      // whether the controller is locked down: one request, where it has such a thing
 )
 
 // Facets lists what planning this node needs beyond a survey.
@@ -16,6 +17,9 @@ func (n Node) Facets() []Facet {
 	var out []Facet
 	if n.BIOS != nil || n.TPM != nil || n.DPU != nil || n.SecureBoot != nil && n.SecureBoot.Mode != "" {
 		out = append(out, FacetRegistry)
+	}
+	if n.Boot != nil && len(n.Boot.Order) > 0 {
+		out = append(out, FacetLockdown)
 	}
 	if len(n.NICs) > 0 || n.DPU != nil {
 		out = append(out, FacetNetwork)

@@ -130,6 +130,8 @@ type BMC struct {
 
 	MACs []string `json:"macs,omitempty"` // of its own network ports, lower case, sorted
 
+	LockedDown *bool `json:"locked_down,omitempty"` // it refuses every change; facet lockdown, nil = not told
+
 	Neighbour *Neighbour `json:"neighbour,omitempty"` // of its own port; facet neighbours
 	Settings  *Settings  `json:"settings,omitempty"`  // facet manager_settings
 

@@ -50,7 +50,7 @@ func newAccounts(b *BMC) []*account {
 	spec := accountSpecs[b.dia.name]
 	user, pass := b.rack.Credentials(b.name)
 	a := &account{id: spec.first, user: user, pass: pass, enabled: true}
-	if b.rack.opt.Factory {
+	if b.faults.on("R68") || b.rack.opt.Factory && !b.faults.on("R70") {
 		a.user, a.pass = b.factory()
 		a.mustChange = spec.mustChange
 	}

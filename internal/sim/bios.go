@@ -157,8 +157,9 @@ func (b *BMC) hiddenNow() map[string]map[string]bool {
 	if b.faults.on("hides-attributes") {
 		out = b.dia.registry.settle(maps.Clone(b.bios.cur))
 	}
+	gone := b.lost()
 	for _, a := range b.dia.registry.attrs {
-		if a.card && !b.bluefield() {
+		if a.card && !b.bluefield() || a.name == gone {
 			out[a.name] = map[string]bool{"Hidden": true}
 		}
 	}

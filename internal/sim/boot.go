@@ -16,8 +16,10 @@ type bootSetup struct {
 	enabled string // Disabled, Once, Continuous
 	target  string
 	mode    string
-	uri     string // HttpBootUri
-	spare   []*job // jobs that the mode made (R25)
+	uri     string   // HttpBootUri
+	spare   []*job   // jobs that the mode made (R25)
+	from    string   // image of the disc that the host runs from; empty = none
+	frozen  []string // the order when the BMC was locked down (R58)
 }
 
 type bootOption struct {
@@ -77,6 +79,19 @@ func (s *bootSetup) decay(b *BMC) {
 	s.order = slices.DeleteFunc(slices.Clone(s.order), func(ref string) bool {
 		return slices.ContainsFunc(s.options, func(o bootOption) bool { return o.ref == ref && o.alias == "Hdd" })
 	})
+}
+
+// discBooted is the image that this boot is from.
+func (b *BMC) discBooted() string {
+	if t := b.boot.onceTarget(); t != "Cd" && t != "UsbCd" {
+		return ""
+	}
+	for _, s := range b.media {
+		if s.image != "" {
+			return s.image
+		}
+	}
+	return ""
 }
 
 // consume spends a one-time override.
@@ -158,13 +173,33 @@ func (b *BMC) bootResource() obj {
 			o["HttpBootUri"] = s.uri
 		}
 	}
-	if d.overrideModes {
+	if d.overrideModes && !b.faults.on("R27") {
 		o["BootSourceOverrideMode"] = s.mode
 	}
 	if !d.hiddenTargets {
-		o["BootSourceOverrideTarget@Redfish.AllowableValues"] = texts2list(d.overrides)
+		o["BootSourceOverrideTarget@Redfish.AllowableValues"] = texts2list(b.overrides())
+	}
+	if b.boot.frozen != nil && b.faults.on("R58") {
+		o["BootOrder"] = texts2list(b.boot.frozen)
+	}
+	if b.faults.on("R46") {
+		delete(o, "BootOrder")
 	}
 	return o
+}
+
+// overrides are the targets that a one-time boot may have.
+func (b *BMC) overrides() []string {
+	if !b.faults.on("R28") {
+		return b.dia.overrides
+	}
+	out := slices.Clone(b.dia.overrides)
+	for i, t := range out {
+		if t == "Cd" {
+			out[i] = "UsbCd"
+		}
+	}
+	return out
 }
 
 // patchPending takes writes of the settings object of the System, where it is there (R61).
@@ -201,6 +236,9 @@ func patchSystem(c *call) *answer {
 		return a
 	}
 	boot, _ := c.body["Boot"].(obj)
+	if a := b.faults.refuseBoot(c, boot); a != nil {
+		return a
+	}
 	if a := b.setOverride(boot); a != nil {
 		return a
 	}
@@ -224,7 +262,7 @@ func (b *BMC) setOverride(boot obj) *answer {
 		s.uri = text
 	}
 	if t, given := boot["BootSourceOverrideTarget"].(string); given {
-		if !slices.Contains(b.dia.overrides, t) {
+		if !slices.Contains(b.overrides(), t) {
 			return b.fail(http.StatusBadRequest, b.msg("PropertyValueNotInList", t, "BootSourceOverrideTarget"))
 		}
 		s.target = t
@@ -232,6 +270,9 @@ func (b *BMC) setOverride(boot obj) *answer {
 	if m, given := boot["BootSourceOverrideMode"].(string); given {
 		if m != "UEFI" && m != "Legacy" {
 			return b.fail(http.StatusBadRequest, b.msg("PropertyValueNotInList", m, "BootSourceOverrideMode"))
+		}
+		if b.faults.on("R27") {
+			return b.fail(http.StatusBadRequest, b.msg("PropertyUnknown", "BootSourceOverrideMode"))
 		}
 		if b.faults.on("R25") && m != "" {
 			s.spare = append(s.spare, b.newJob("ConfigBIOS:BIOS.Setup.1-1", "Scheduled")) // repeating the mode costs a job (R25)
@@ -269,6 +310,9 @@ func (b *BMC) setOrder(c *call, list []any) *answer {
 		order = append(order, r)
 	}
 	b.changed()
+	if b.faults.on("R62") {
+		b.violate("the boot order was written")
+	}
 	d := b.dia
 	waits := d.settingsJob || d.name == dialectILO || d.bootSettings != "" && strings.HasSuffix(c.path, "/"+d.bootSettings)
 	if !waits {

@@ -130,8 +130,9 @@ func chassisRoutes(b *BMC, m map[string]*route) {
 
 func (b *BMC) chassisResource() obj {
 	d := b.dia
+	model, serial := b.other(b.model(), b.serial)
 	o := obj{"@odata.type": d.typ("Chassis"), "Id": d.chassisID, "Name": "Computer System Chassis", "ChassisType": "RackMount",
-		"Manufacturer": b.manufacturer(), "Model": b.model(), "SerialNumber": b.serial, "PartNumber": "SIM-" + d.name, "AssetTag": "",
+		"Manufacturer": b.manufacturer(), "Model": model, "SerialNumber": serial, "PartNumber": "SIM-" + d.name, "AssetTag": "",
 		"PowerState": b.chassisPower(), "Status": enabled(), "NetworkAdapters": ref(d.chassis() + "/NetworkAdapters"),
 		"PCIeDevices": ref(d.chassis() + "/PCIeDevices"), "Links": obj{"ComputerSystems": refs([]string{d.sys()}),
 			"ManagedBy": refs([]string{d.manager()})},
@@ -185,8 +186,9 @@ func trayRoutes(b *BMC, m map[string]*route) {
 	for _, id := range []string{"Chassis_0", "HGX_Chassis_0"} {
 		uri := "/redfish/v1/Chassis/" + id
 		add(b, m, uri, &route{get: func(*call) obj {
+			model, _ := b.other(b.model(), "")
 			o := obj{"@odata.type": d.typ("Chassis"), "Id": id, "Name": id, "ChassisType": "Shelf", "Manufacturer": "NVIDIA",
-				"Model": b.model(), "SerialNumber": b.partSerial("C", len(id)), "Status": enabled(), "PowerState": b.chassisPower(),
+				"Model": model, "SerialNumber": b.partSerial("C", len(id)), "Status": enabled(), "PowerState": b.chassisPower(),
 				"Links": obj{"ManagedBy": refs([]string{d.manager()})}}
 			if id == "Chassis_0" {
 				o["ThermalSubsystem"], o["Sensors"] = ref(uri+"/ThermalSubsystem"), ref(sensorsURI)
@@ -259,6 +261,6 @@ func pcieRoutes(b *BMC, m map[string]*route) {
 		}
 	}
 	add(b, m, base, &route{get: func(*call) obj {
-		return collection("PCIeDeviceCollection.PCIeDeviceCollection", "PCIe Device Collection", ids)
+		return collection("PCIeDeviceCollection.PCIeDeviceCollection", "PCIe Device Collection", ids[:b.gpusShown(len(ids))])
 	}})
 }

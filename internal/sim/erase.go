@@ -59,6 +59,9 @@ func (b *BMC) showErase(d *drive, o obj) {
 
 func (b *BMC) eraseMethods() []string {
 	if b.dia.storage.erase == eraseByInfo {
+		if b.faults.on("R90") {
+			return []string{blockErase}
+		}
 		return []string{blockErase, cryptographicErase}
 	}
 	return nil

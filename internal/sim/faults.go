@@ -1,9 +1,12 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -18,6 +21,8 @@ type FaultInfo struct {
 	Lasting bool
 	// OptIn faults are not part of "all": no client can or should get past them.
 	OptIn bool
+	// Always marks what these dialects do whether they are asked to or not: it cannot be taken away. Naming it changes nothing.
+	Always bool
 	// BreaksSchema marks answers that DMTF's schemas do not allow: the device does so, and so do we.
 	BreaksSchema bool
 	// Shown are tests of how it is handled, each as "folder TestName", besides that of the conformance suite, which every
@@ -28,7 +33,7 @@ type FaultInfo struct {
 	early int    // the first firing lies within so many opportunities
 }
 
-var faultTable = []FaultInfo{
+var faultBase = []FaultInfo{
 	{ID: "R1", Summary: "no free session: 503 RAC0218", Dialects: []string{dialectIDRAC}, times: 2, early: 3},
 	{ID: "R2", Summary: "PATCH without If-Match: 428", Dialects: []string{dialectXCC}, Lasting: true},
 	{ID: "R3", Summary: "If-Match on an action: 412", Dialects: []string{dialectIDRAC}, Lasting: true},
@@ -172,6 +177,20 @@ var shownStorage = []string{"internal/drivertest TestStorage"}
 
 var shownWedge = []string{"internal/apply TestLadder"}
 
+// faultTable is every fault: rows by their numbers, then the general ones.
+var faultTable = func() []FaultInfo {
+	all := slices.Concat(faultBase, faultRows)
+	number := func(f FaultInfo) int {
+		n, err := strconv.Atoi(strings.TrimPrefix(f.ID, "R"))
+		if err != nil {
+			return math.MaxInt
+		}
+		return n
+	}
+	slices.SortStableFunc(all, func(a, b FaultInfo) int { return cmp.Compare(number(a), number(b)) })
+	return all
+}()
+
 // Faults lists every fault, in the order of the quirk table.
 func Faults() []FaultInfo { return slices.Clone(faultTable) }
 
@@ -208,6 +227,8 @@ type faultState struct {
 	power time.Time
 	wedge wedge
 
+	sulkTo time.Time // R71
+
 	deadSince map[string]int // resets when Redfish died
 }
 
@@ -232,7 +253,7 @@ func newFaultState(b *BMC, picks []faultPick) *faultState {
 			if p.id != info.ID && (p.id != "all" || info.OptIn) {
 				continue
 			}
-			if len(info.Dialects) > 0 && !slices.Contains(info.Dialects, b.dia.name) {
+			if info.Always || len(info.Dialects) > 0 && !slices.Contains(info.Dialects, b.dia.name) {
 				continue
 			}
 			f := &fault{info: info, forever: p.forever}

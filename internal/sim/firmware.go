@@ -111,7 +111,7 @@ func (b *BMC) run(c *component) {
 func (b *BMC) flashAtBoot(class step.Activation) time.Duration {
 	var at time.Duration
 	for _, c := range b.comps {
-		if c.staged == "" || c.bricked || c.activation <= step.BMCReset || c.activation > class || b.faults.unapplied(c) {
+		if c.staged == "" || c.bricked || c.activation <= step.BMCReset || c.activation > class || b.faults.unapplied(c) || b.faults.outOfReach(c, class) {
 			continue
 		}
 		if b.dia.update.stageImmediately {
@@ -153,6 +153,7 @@ func (b *BMC) beginPush() {
 	if b.uploads > 0 {
 		b.violate("a second push while an image was being received")
 	}
+	b.faults.pushes()
 	for _, c := range b.comps {
 		if c.writing {
 			b.violate("a push while %s was being flashed", c.name)
@@ -224,6 +225,13 @@ func (b *BMC) take(data []byte, p params) *answer {
 			a := b.fail(http.StatusServiceUnavailable, b.msg("ServiceTemporarilyUnavailable", "30"), b.msg("UpdateInProgress"))
 			a.header["Retry-After"] = "30"
 			return a
+		}
+	}
+	if b.faults.live["R52"] != nil {
+		for _, c := range b.comps {
+			if c.staged != "" && b.faults.on("R52") {
+				return b.fail(http.StatusBadRequest, b.msg("ActionNotSupported", "MultipartHttpPush"))
+			}
 		}
 	}
 	img, err := parseImage(data)

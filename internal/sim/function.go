@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/metalwright/metalwright/internal/rack"
 )
@@ -279,6 +280,7 @@ func (b *BMC) pokePorts(ports map[string]map[string]any) error {
 // dpu is a BlueField that the BMC of a tray shows as a system of its own.
 type dpu struct {
 	mode, pend string
+	upAt       time.Time // its own system runs from then on
 }
 
 const dpuURI = "/redfish/v1/Systems/Bluefield"
@@ -286,6 +288,9 @@ const dpuURI = "/redfish/v1/Systems/Bluefield"
 func newDPU(b *BMC) *dpu {
 	if b.dia.name != dialectOpenBMC || !slices.ContainsFunc(b.hw.NICs, func(n rack.PartFacts) bool { return n.Name == "dpu_system" }) {
 		return nil
+	}
+	if b.faults.on("R64") {
+		return &dpu{mode: "NicMode"}
 	}
 	return &dpu{mode: "DpuMode"}
 }
@@ -298,6 +303,17 @@ func (b *BMC) applyDPU() {
 	}
 }
 
+// progress is how far the card's own system is; in NIC mode its cores stand still (recorded word: OsIsRunning).
+func (d *dpu) progress(now time.Time) obj {
+	switch {
+	case d.mode == "NicMode":
+		return obj{"LastState": "None"}
+	case d.absent(now):
+		return obj{"LastState": "SystemHardwareInitializationComplete"}
+	}
+	return obj{"LastState": "OEM", "OemLastState": "OsIsRunning"}
+}
+
 func dpuRoutes(b *BMC, m map[string]*route) {
 	if b.dpu == nil {
 		return
@@ -306,7 +322,8 @@ func dpuRoutes(b *BMC, m map[string]*route) {
 	add(b, m, dpuURI, &route{get: func(*call) obj {
 		return obj{"@odata.type": b.dia.typ("ComputerSystem"), "Id": "Bluefield", "Name": "BlueField-3", "SystemType": "DPU", "PowerState": "On",
 			"Manufacturer": "NVIDIA", "Model": "BlueField-3", "SerialNumber": b.partSerial("D", 0), "Status": enabled(),
-			"Oem": obj{"Nvidia": ref(oem)}}
+			"BootProgress": b.dpu.progress(b.now),
+			"Oem":          obj{"Nvidia": ref(oem)}}
 	}})
 	add(b, m, oem, &route{get: func(*call) obj {
 		return obj{"@odata.type": "#NvidiaComputerSystem.v1_0_0.NvidiaComputerSystem", "Id": "Nvidia", "Name": "BlueField", "Mode": b.dpu.mode,

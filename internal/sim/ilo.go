@@ -60,7 +60,11 @@ func iloRows(b *BMC) []row {
 			out = append(out, row{comp: c, id: fmt.Sprint(len(out) + 1), name: "Redundant System ROM", version: c.factory, fixed: true})
 		case "nic":
 			for range b.nics() {
-				add(c, "Mellanox/ConnectX Network Adapter", b.dia.chassis())
+				name := "Mellanox/ConnectX Network Adapter"
+				if b.bluefield() {
+					name = "BlueField-3 DPU"
+				}
+				add(c, name, b.dia.chassis())
 			}
 		default:
 			add(c, c.name, b.dia.chassis())

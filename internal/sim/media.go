@@ -97,6 +97,9 @@ func (b *BMC) ejectMedia(c *call, s *slot) *answer {
 	if s.image == "" && !s.lying {
 		return b.fail(http.StatusBadRequest, b.msg("NoOperation"))
 	}
+	if b.host.power == powerOn && s.image != "" && b.boot.from == s.image && b.faults.on("R76") {
+		b.violate("media was ejected under the host that runs from it")
+	}
 	s.eject()
 	s.lying = b.faults.fire("R23", c)
 	b.changed()

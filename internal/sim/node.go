@@ -63,6 +63,9 @@ type BMC struct {
 	unfed     bool   // no shelf gives it power: the BMC is dead too
 	uploads   int    // pushes that are being received
 	wet       bool   // Poke{Leak}
+	inFlight  int32 // requests that are being answered
+	bootedAt  time.Time
+	pushedAt  time.Time
 
 	set map[string]obj // what was written to settings, by URI of the resource
 	due map[string]obj // of that, what is not real before the BMC has restarted
@@ -119,9 +122,9 @@ func newController(r *Rack, name string, d *dialect, hw rack.Hardware, plan []fa
 	b.uuid = fmt.Sprintf("%08x-%04x-4%03x-8%03x-%012x", rnd.Uint32(), rnd.IntN(1<<16), rnd.IntN(1<<12), rnd.IntN(1<<12),
 		rnd.Int64N(1<<48))
 	b.now = time.Now()
-	b.resetAt, b.changedAt = b.now, b.now
+	b.resetAt, b.changedAt, b.bootedAt = b.now, b.now, b.now
 	b.faults = newFaultState(b, plan)
-	door, pin, err := newDoor(b)
+	door, pin, err := newDoor(b, b.faults.live["R48"] != nil)
 	if err != nil {
 		return nil, err
 	}

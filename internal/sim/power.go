@@ -79,6 +79,7 @@ func (b *BMC) post(class step.Activation) {
 	h := &b.host
 	h.stage, h.lastReset, h.postFrom, h.class = stageMemory, b.now, b.now, class
 	b.led.Boots++
+	b.faults.booted()
 	b.changed()
 	if c := b.component("bios"); c != nil && c.bricked {
 		return // it never comes up
@@ -89,6 +90,7 @@ func (b *BMC) post(class step.Activation) {
 		spent += full // jobs run in a boot of their own: one reset is issued, the machine POSTs twice (redfish.md §6.3)
 	}
 	b.after(spent+full*4/10, "host", func() {
+		b.faults.derail()
 		b.applySetup()
 		b.boot.apply(b)
 		b.secure.apply()
@@ -100,6 +102,7 @@ func (b *BMC) post(class step.Activation) {
 	b.after(spent+full*7/10, "host", b.runVolumeJobs)
 	b.after(spent+full, "host", func() {
 		h.stage = stageOSStart
+		b.boot.from = b.discBooted()
 		b.boot.consume()
 		b.boot.decay(b)
 		b.changed()
@@ -161,10 +164,15 @@ func (b *BMC) resetHost(kind string) *answer {
 		if on {
 			return nil
 		}
+		if b.dpu.absent(b.now) && b.faults.on("R63") {
+			b.violate("the host was started before its BlueField was up: it never leaves POST")
+			h.power, h.stage = powerOn, stageMemory
+			return nil
+		}
 		if h.offByClient {
 			b.led.Resets[step.HostPowerCycle.String()]++
 		}
-		b.startHost(step.HostPowerCycle)
+		b.startHost(b.faults.reach(step.HostPowerCycle))
 	case "ForceOff", "GracefulShutdown", "PushPowerButton":
 		if kind == "PushPowerButton" && !on {
 			return b.resetHost("On")
@@ -176,7 +184,10 @@ func (b *BMC) resetHost(kind string) *answer {
 		}
 		b.guard("a host reset", hostBreaks)
 		b.led.Resets[step.HostReset.String()]++
-		if b.faults.hangs(kind) {
+		if b.faults.on("R66") {
+			b.violate("a restart by Redfish cut the power of the BlueField")
+		}
+		if b.faults.hangsInPOST(kind) {
 			b.forget("host")
 			h.stage = stageMemory
 			return nil
@@ -193,7 +204,7 @@ func (b *BMC) resetHost(kind string) *answer {
 		b.guard("a power cycle", hostBreaks)
 		b.led.Resets[step.HostPowerCycle.String()]++
 		b.stopHost()
-		b.after(cycleDelay, "host", func() { b.startHost(step.HostPowerCycle) })
+		b.after(cycleDelay, "host", func() { b.startHost(b.faults.reach(step.HostPowerCycle)) })
 	case "Nmi":
 		if on {
 			h.stage = stageOS
@@ -233,7 +244,9 @@ func (b *BMC) silence(d time.Duration) {
 
 // restart takes the BMC down for a while and brings it up with what was staged for it.
 func (b *BMC) restart(d time.Duration, class step.Activation) {
-	b.sessions = nil
+	if len(b.sessions) > 0 && !b.faults.on("R67") {
+		b.sessions = nil
+	}
 	b.silence(d)
 	b.dropSubscriptions()
 	b.signal()
@@ -265,6 +278,9 @@ func (b *BMC) auxCycle() {
 	b.host.offByClient = false
 	b.drawsPower(false)
 	b.applyDPU()
+	if b.dpu != nil && b.faults.live["R63"] != nil {
+		b.dpu.upAt = b.now.Add(b.rack.scaled(seconds(b.hw.Timing.AuxCycleS, defaultAuxCycle) + dpuBoot))
+	}
 	b.after(resetLatency, "bmc", func() { b.restart(seconds(b.hw.Timing.AuxCycleS, defaultAuxCycle), step.AuxCycle) })
 }
 

@@ -45,10 +45,18 @@ func (s *faultState) before(c *call, _ *route) *answer {
 			header: map[string]string{"Content-Type": "text/html"}}
 	case c.method == http.MethodPost && c.header.Get("If-Match") != "" && strings.Contains(c.path, "/Actions/") && s.on("R3"):
 		return b.fail(http.StatusPreconditionFailed, b.msg("PreconditionFailed"))
+	case s.live["R6"] != nil && c.method == http.MethodPatch && strings.EqualFold(c.path, b.dia.settingsURI()):
+		if a := s.bareTag(c); a != nil {
+			return a
+		}
 	case c.method == http.MethodPatch && c.header.Get("If-Match") == "" && s.on("R2"):
 		return b.fail(http.StatusPreconditionRequired, b.msg("PreconditionRequired"))
 	case read && s.disturb("slow", c):
 		c.delay = slowAnswer
+	case s.crowded():
+		return s.busy("1")
+	case read && s.hangs(c.path):
+		c.delay = hangFor
 	case read && strings.HasSuffix(c.path, "/FirmwareInventory") && s.fire("R72", c):
 		c.delay = slowRows
 	}
@@ -79,6 +87,9 @@ func (s *faultState) after(c *call, a *answer) *answer {
 	session := strings.Contains(strings.ToLower(c.path), "/sessionservice/")
 	if !read && !session && a.status < 300 && s.disturb("lost-answer", c) {
 		return &answer{status: cut}
+	}
+	if a.status >= http.StatusBadRequest {
+		s.flatten(a)
 	}
 	body, isBytes := a.body.([]byte)
 	if !read || a.status != http.StatusOK || !isBytes || len(body) == 0 {
@@ -153,12 +164,15 @@ func (s *faultState) swallowReset(kind string) bool {
 }
 
 // hangs: a restart that never leaves POST (R35).
-func (s *faultState) hangs(kind string) bool { return kind == "ForceRestart" && s.on("R35") }
+func (s *faultState) hangsInPOST(kind string) bool { return kind == "ForceRestart" && s.on("R35") }
 
 // task twists what a task says.
 func (s *faultState) task(j *job, o obj) {
 	if o["TaskState"] == "Running" && j.percent < 50 && s.on("R19") {
 		o["TaskState"] = "New"
+	}
+	if o["TaskState"] == "Running" && s.on("R54") {
+		o["PercentComplete"] = 100
 	}
 }
 
@@ -201,6 +215,9 @@ func (s *faultState) refuseInsert(c *call, slot *slot, image string) *answer {
 			return b.fail(http.StatusBadRequest, b.msg("ActionParameterNotSupported", "Inserted", "VirtualMedia.InsertMedia"))
 		}
 	}
+	if a := s.refuseSlot(slot); a != nil {
+		return a
+	}
 	if s.fire("R77", c) {
 		return b.fail(http.StatusInternalServerError, b.msg("InternalError"))
 	}
@@ -232,6 +249,11 @@ func (b *BMC) shownVersion(c *component) string {
 
 // strange adds what some inventories hold besides (R99), and links that are spelled otherwise (R109).
 func (b *BMC) strange(rows []row) []row {
+	for i := range rows {
+		if rows[i].comp != nil && rows[i].comp.name == "bios" && b.faults.on("R88") {
+			rows[i].version, rows[i].empty = "", true
+		}
+	}
 	if b.faults.on("R99") {
 		for i, v := range []string{"N/A", "Not Present", ""} {
 			rows = append(rows, row{id: "Vacant_" + string(rune('A'+i)), name: "Empty Bay", version: v, fixed: true, state: "Absent"})

@@ -32,7 +32,7 @@ type door struct {
 }
 
 // newDoor makes a certificate that follows from seed and node alone, so that a pin survives a restart of the simulator.
-func newDoor(b *BMC) (*door, string, error) {
+func newDoor(b *BMC, nameless bool) (*door, string, error) {
 	seed := sha256.Sum256(fmt.Appendf(nil, "certificate/%d/%s", b.rack.opt.Seed, b.name))
 	key := ed25519.NewKeyFromSeed(seed[:])
 	end := time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -48,6 +48,9 @@ func newDoor(b *BMC) (*door, string, error) {
 		NotAfter:     end,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+	}
+	if nameless { // R48
+		tmpl.DNSNames, tmpl.IPAddresses = nil, nil
 	}
 	der, err := x509.CreateCertificate(nil, tmpl, tmpl, key.Public(), key)
 	if err != nil {
@@ -100,6 +103,14 @@ func (r *Rack) Start(addr string) ([]rack.Binding, error) {
 			return nil, fmt.Errorf("listen for the BMC of %s: %w", name, err)
 		}
 		b.door.addr = l.Addr().String()
+		if b.hasMoved() { // the address that is bound answers no more; the BMC is at another one
+			if err := l.Close(); err != nil {
+				return nil, fmt.Errorf("leave the old address of %s: %w", name, err)
+			}
+			if l, err = net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
+				return nil, fmt.Errorf("listen for the BMC of %s: %w", name, err)
+			}
+		}
 		b.serve(&gate{Listener: l, b: b})
 	}
 	return r.Bindings(), nil
@@ -111,7 +122,14 @@ func (r *Rack) DialContext(ctx context.Context, network, address string) (net.Co
 	if err != nil {
 		host = address
 	}
-	b := r.nodes[strings.TrimSuffix(host, ".sim")]
+	name, moved := strings.CutSuffix(strings.TrimSuffix(host, ".sim"), "-dhcp")
+	b := r.nodes[name]
+	if b != nil && b.hasMoved() != moved {
+		if !moved { // its old address: nobody is there any more (R81)
+			return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
+		}
+		b = nil
+	}
 	if b == nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}
 	}
@@ -135,6 +153,13 @@ func (r *Rack) DialContext(ctx context.Context, network, address string) (net.Co
 		far.Close()
 		return nil, ctx.Err()
 	}
+}
+
+// hasMoved tells whether the BMC has lost its static address and has another one (R81).
+func (b *BMC) hasMoved() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.faults.live["R81"] != nil && b.faults.on("R81")
 }
 
 // serveMemory starts the in-memory server at the first dial.

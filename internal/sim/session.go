@@ -20,7 +20,7 @@ type session struct {
 func (b *BMC) expireSessions() {
 	kept := b.sessions[:0]
 	for _, s := range b.sessions {
-		if b.now.Sub(s.last) < b.sessionTimeout() {
+		if b.now.Sub(s.last) < b.sessionTimeout() || b.faults.live["R67"] != nil {
 			kept = append(kept, s)
 		}
 	}
@@ -122,7 +122,7 @@ func login(c *call) *answer {
 	if !b.check(user, pass) {
 		return b.challenge(b.msg("ResourceAtUriUnauthorized", sessionsURI, "wrong user name or password"))
 	}
-	if b.faults.fire("R73", c) { // 401 with the right password
+	if b.faults.fire("R73", c) || b.faults.sulks(c) { // 401 with the right password
 		return b.challenge(b.msg("ResourceAtUriUnauthorized", sessionsURI, "busy"))
 	}
 	if len(b.sessions) >= b.dia.sessionLimit || b.faults.fire("R1", c) || b.faults.fire("sessions-full", c) {

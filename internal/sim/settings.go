@@ -237,11 +237,7 @@ func (b *BMC) misfit(name string, want, have any, there bool) (string, []string)
 
 // lockedDown refuses every write but the one that unlocks.
 func (b *BMC) lockedDown(c *call) *answer {
-	locked := false
-	for _, o := range b.set {
-		a, _ := o["Attributes"].(obj)
-		locked = locked || o["SysLockdownEnabled"] == true || a["Lockdown.1.SystemLockdown"] == "Enabled"
-	}
+	locked := b.isLocked()
 	a, _ := c.body["Attributes"].(obj)
 	if !locked || present(c.body, "SysLockdownEnabled") || present(a, "Lockdown.1.SystemLockdown") {
 		return nil
@@ -255,6 +251,7 @@ func (b *BMC) put(uri string, body obj) {
 		b.set[uri] = obj{}
 	}
 	merge(b.set[uri], body)
+	b.faults.noteLock()
 	if strings.HasSuffix(uri, "/DateTime") { // HPE: counts once the iLO has restarted
 		b.set[uri]["ConfigurationSettings"] = "SomePendingReset"
 		b.due[uri] = body

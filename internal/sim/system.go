@@ -118,9 +118,10 @@ func (b *BMC) resetAction(target, info string, values []string) obj {
 func (b *BMC) systemResource() obj {
 	d, h := b.dia, &b.host
 	cpu, n := b.cpus()
+	model, serial := b.other(b.model(), b.serial)
 	o := obj{"@odata.type": d.typ("ComputerSystem"), "Id": d.hostID, "Name": "System", "SystemType": "Physical",
 		"BiosVersion": b.version("bios"), "PowerState": h.power, "Status": enabled(), "UUID": b.uuid,
-		"SerialNumber": b.serial, "Manufacturer": b.manufacturer(), "Model": b.model(), "AssetTag": "",
+		"SerialNumber": serial, "Manufacturer": b.manufacturer(), "Model": model, "AssetTag": "",
 		"ProcessorSummary": obj{"Count": n, "Model": cpu.Model, "Status": enabled()},
 		"MemorySummary":    obj{"TotalSystemMemoryGiB": b.memoryGiB(), "Status": enabled()},
 		"Boot":             b.bootResource(), "Bios": ref(d.biosURI()), "Processors": ref(d.sys() + "/Processors"),
@@ -245,8 +246,12 @@ func processorRoutes(b *BMC, m map[string]*route) {
 			add(b, m, b.gpuURI(i), &route{get: func(*call) obj { return b.gpuResource(i) }})
 		}
 	}
+	cpus := len(ids)
+	if b.dia.gpus.place == "processor" {
+		cpus -= b.gpuCount()
+	}
 	add(b, m, base, &route{get: func(*call) obj {
-		return collection("ProcessorCollection.ProcessorCollection", "Processor Collection", ids)
+		return collection("ProcessorCollection.ProcessorCollection", "Processor Collection", ids[:cpus+b.gpusShown(len(ids)-cpus)])
 	}})
 }
 
@@ -281,7 +286,8 @@ func baseboardRoutes(b *BMC, m map[string]*route) {
 	d := b.dia
 	uri := d.gpuSystem()
 	add(b, m, uri, &route{get: func(*call) obj {
-		return obj{"@odata.type": d.typ("ComputerSystem"), "Id": d.baseboard, "Name": d.baseboard, "Manufacturer": "NVIDIA",
+		model, _ := b.other(b.model(), "")
+		return obj{"@odata.type": d.typ("ComputerSystem"), "Id": d.baseboard, "Name": d.baseboard, "Manufacturer": "NVIDIA", "Model": model,
 			"SystemType": "Physical", "PowerState": b.host.power, "Status": enabled(), "Processors": ref(uri + "/Processors"),
 			"LastResetTime": stamp(time.Unix(0, 0)), "SerialNumber": b.partSerial("B", 0),
 			"Links": obj{"ManagedBy": refs([]string{hgxManager}), "Chassis": refs([]string{d.chassis()})}}
@@ -292,6 +298,6 @@ func baseboardRoutes(b *BMC, m map[string]*route) {
 		add(b, m, b.gpuURI(i), &route{get: func(*call) obj { return b.gpuResource(i) }})
 	}
 	add(b, m, uri+"/Processors", &route{get: func(*call) obj {
-		return collection("ProcessorCollection.ProcessorCollection", "Processor Collection", ids)
+		return collection("ProcessorCollection.ProcessorCollection", "Processor Collection", ids[:b.gpusShown(len(ids))])
 	}})
 }

@@ -135,6 +135,7 @@ func (r *reader) device(ctx context.Context) rack.Device {
 	r.auxAttribute()
 	r.readFunctions(ctx)
 	r.readTPM(ctx)
+	r.readLockdown(ctx)
 	r.readGPUs(ctx)
 	r.readChassisDrives(ctx)
 	r.identify()

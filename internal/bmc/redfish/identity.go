@@ -45,6 +45,13 @@ func IdentityOf(root Object, managers, systems []*Resource) Identity {
 			id.Vendor = vendorName(maker)
 		}
 	}
+	if id.Model == id.BMCModel { // GB200: the host's system names no model, the baseboard beside it does (recorded)
+		for _, s := range systems {
+			if model := s.Obj.Str("Model"); model != "" && id.Model == id.BMCModel {
+				id.Model = model
+			}
+		}
+	}
 	if id.Vendor == "" {
 		id.Vendor = vendorOfDialect[id.Dialect]
 	}

@@ -103,7 +103,7 @@ func TestQuirks(t *testing.T) {
 		not  []Behaviour
 	}{
 		{"unknown", Identity{Dialect: Unknown}, nil, []Behaviour{NoExpand, OneInFlight, SlowReads, FullBoot, OffOnReset, JobTruth}},
-		{"iDRAC9", Identity{Dialect: "idrac", Vendor: "Dell", BMCVersion: "6.00.30.00"}, []Behaviour{JobTruth, SerialVolumes}, []Behaviour{SlotOneMedia, NoExpand}},
+		{"iDRAC9", Identity{Dialect: "idrac", Vendor: "Dell", BMCVersion: "6.00.30.00"}, []Behaviour{JobTruth}, []Behaviour{SlotOneMedia, NoExpand}},
 		{"DGX H100", Identity{Dialect: "ami", Vendor: "AMI", Model: "DGXH100"}, []Behaviour{SlowReads, OrderHandsOff, FullBoot}, []Behaviour{NoExpand}},
 		{"HGX alone", Identity{Dialect: "openbmc", Vendor: "NVIDIA", Product: "HGX H100"}, []Behaviour{NoExpand}, []Behaviour{PushGap}},
 		{"GB200", Identity{Dialect: "openbmc", Vendor: "NVIDIA", Product: "GB200 NVL"}, []Behaviour{PushGap, AuxWantsOff, EmptyTargets}, []Behaviour{NoExpand}},

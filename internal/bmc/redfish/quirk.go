@@ -33,7 +33,6 @@ const (
 	TaskNotMonitor  Behaviour = "task_not_monitor"  // a GET on the monitor deletes the task
 	SlotOneMedia    Behaviour = "slot_one_media"    // virtual media works in the first slot
 	PlainMediaURL   Behaviour = "plain_media_url"   // InsertMedia takes Image alone, without query
-	SerialVolumes   Behaviour = "serial_volumes"    // BIOS and volume jobs not together
 	BareTag         Behaviour = "bare_tag"          // If-Match without quotes
 	NoKeepAlive     Behaviour = "no_keep_alive"     // every request on a fresh connection
 	PatchMedia      Behaviour = "patch_media"       // virtual media by PATCH of the slot
@@ -57,6 +56,11 @@ type Quirk struct {
 	Handling string
 	Source   string
 	Shown    []string // the tests that fail without the handling, each as "folder TestName"
+	// How the row is played, beside the fault of the simulator that has its id: what recorded trees show, a fixture that a test holds,
+	// or why it can be neither.
+	Recorded []string
+	Fixture  string
+	Neither  string
 }
 
 // Applies tells whether a BMC has the quirk. A version range applies only when the BMC's version can be read.
