@@ -20,8 +20,8 @@ import (
 	surveying "github.com/metalwright/metalwright/internal/survey"
 )
 
-// blocked fails unless a plan is empty because of one rule, and the reason tells these texts.
-func blocked(t *testing.T, p plan.Plan, rule string, texts ...string) {
+// stopped fails unless a plan is empty because of one rule, and the reason tells these texts.
+func stopped(t *testing.T, p plan.Plan, rule string, texts ...string) {
 	t.Helper()
 	notes := slices.Concat(p.Report.Blocked, p.Report.Waiting, p.Report.Unreadable)
 	if !p.Empty() || len(notes) == 0 || notes[0].Rule != rule {
@@ -140,7 +140,7 @@ func TestNoBootOrder(t *testing.T) {
 			return
 		}
 		h := newHost(t, name, func(_ *rack.Design, n *rack.Node) { n.Boot = &rack.BootSpec{Order: []string{"Hdd"}} }, "R46")
-		blocked(t, h.plan(), "boot.order", "does not let it be written")
+		stopped(t, h.plan(), "boot.order", "does not let it be written")
 		h.node().Boot = nil
 		p := h.asked(plan.Act{Kind: plan.ActBootOnce, Node: node, Value: "Pxe"})
 		if p.Empty() {
@@ -173,7 +173,7 @@ func TestOrderUnderLockdown(t *testing.T) {
 		if now := h.look().Devices[0].Systems[0].Boot.Order; !slices.Equal(now, shown) {
 			t.Fatalf("the order is shown as it is: %v", now)
 		}
-		blocked(t, h.plan(), "boot.locked", "R58", "lockdown = false")
+		stopped(t, h.plan(), "boot.locked", "R58", "lockdown = false")
 		lock(false)
 		h.boot()
 		h.node().BMC.Manager = nil
@@ -354,7 +354,7 @@ func TestCrowdedBMC(t *testing.T) {
 func TestLateGPU(t *testing.T) {
 	each(t, func(t *testing.T, name string) {
 		h := newHost(t, name, asItIs, "R85")
-		blocked(t, h.plan(), plan.RuleGPUs, "1 of 2 GPUs")
+		stopped(t, h.plan(), plan.RuleGPUs, "1 of 2 GPUs")
 		time.Sleep(6 * time.Minute)
 		if p := h.clean(); !p.Empty() {
 			t.Error(stepsText(p))
@@ -368,7 +368,7 @@ func TestSwappedUnit(t *testing.T) {
 		h := newHost(t, name, func(_ *rack.Design, n *rack.Node) {
 			n.BIOS = &rack.BIOSSpec{Attributes: map[string]rack.BIOSValue{dialects[name].attribute: {Value: dialects[name].to}}}
 		}, "R86")
-		blocked(t, h.plan(), plan.RuleIdentity, "Another model")
+		stopped(t, h.plan(), plan.RuleIdentity, "Another model")
 		if n := h.bmc().Ledger().Writes; n != 0 {
 			t.Errorf("%d writes", n)
 		}
@@ -384,7 +384,7 @@ func TestMissingAttribute(t *testing.T) {
 		h := newHost(t, name, func(_ *rack.Design, n *rack.Node) {
 			n.BIOS = &rack.BIOSSpec{Attributes: map[string]rack.BIOSValue{gone: {Value: other(r.Attributes[i])}}}
 		}, "R87")
-		blocked(t, h.plan(), "bios.absent", gone)
+		stopped(t, h.plan(), "bios.absent", gone)
 	})
 }
 
@@ -411,7 +411,7 @@ func TestVersionInSystem(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := newHost(t, "openbmc", flashed(t, "openbmc", map[string]string{"bios": "host_power_cycle"}, nil), "R88")
 		h.files = packages(t, "openbmc")
-		blocked(t, h.plan(), "firmware.version")
+		stopped(t, h.plan(), "firmware.version")
 		b := h.d.Baselines["test/1"]
 		b.Components[0].Select.ReadFrom = "system.bios_version"
 		h.bring()

@@ -63,7 +63,7 @@ type BMC struct {
 	unfed     bool   // no shelf gives it power: the BMC is dead too
 	uploads   int    // pushes that are being received
 	wet       bool   // Poke{Leak}
-	inFlight  int32 // requests that are being answered
+	inFlight  int32  // requests that are being answered
 	bootedAt  time.Time
 	pushedAt  time.Time
 

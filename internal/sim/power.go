@@ -184,9 +184,6 @@ func (b *BMC) resetHost(kind string) *answer {
 		}
 		b.guard("a host reset", hostBreaks)
 		b.led.Resets[step.HostReset.String()]++
-		if b.faults.on("R66") {
-			b.violate("a restart by Redfish cut the power of the BlueField")
-		}
 		if b.faults.hangsInPOST(kind) {
 			b.forget("host")
 			h.stage = stageMemory
@@ -293,6 +290,9 @@ func reset(c *call) *answer {
 		return b.fail(http.StatusBadRequest, b.msg("ActionParameterMissing", "ComputerSystem.Reset", "ResetType"))
 	case !slices.Contains(b.dia.resets, kind):
 		return b.fail(http.StatusBadRequest, b.msg("ActionParameterNotSupported", "ResetType", "ComputerSystem.Reset"))
+	}
+	if kind != "On" && kind != "ForceOn" && b.host.power != powerOff && b.faults.on("R66") {
+		b.violate("a restart by Redfish cut the power of the BlueField")
 	}
 	if a := b.faults.refusePower(c, kind); a != nil {
 		return a
