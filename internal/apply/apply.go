@@ -47,6 +47,7 @@ type Request struct {
 	Events   func(Event)     // nil: none. Never called twice at a time; must not block
 	Stop     <-chan struct{} // closed: finish or safely leave what is under way, start nothing new. Cancel ctx to leave at once
 	Quotas   Quotas
+	Watch    *Watch         // who follows what the devices tell of themselves; nil: nobody
 	KeepOn   bool           // a node that becomes unsafe is left as it is; else its power is taken away
 	Sign     journal.Signer // signs the head of the journal at each gate; nil: gates are not signed
 
@@ -126,7 +127,7 @@ type Event struct {
 	Time      time.Time     `json:"time"`
 	Wave      string        `json:"wave,omitempty"`
 	Node      string        `json:"node,omitempty"`
-	Phase     string        `json:"phase"` // waiting, connect, look, act, wait, recover, done, skipped, blocked, failed, stop
+	Phase     string        `json:"phase"` // waiting, connect, look, act, wait, recover, done, skipped, blocked, failed, stop; event, hearing, cleared
 	Step      step.ID       `json:"step,omitempty"`
 	Kind      step.Kind     `json:"kind,omitempty"`
 	Index     int           `json:"index,omitempty"` // of the step, from 1
@@ -135,6 +136,9 @@ type Event struct {
 	Elapsed   time.Duration `json:"elapsed_ns"`
 	Remaining time.Duration `json:"remaining_ns"` // as planned
 	Note      string        `json:"note,omitempty"`
+
+	BMC     *rack.Event   `json:"bmc_event,omitempty"` // of phase event: what the device told; of cleared: what was not so
+	Hearing *rack.Hearing `json:"hearing,omitempty"`   // of phase hearing: how the events of the device come
 }
 
 // Quotas bound how often the same thing may go wrong before the run pauses, since it is then our bug.
@@ -166,7 +170,9 @@ func Run(ctx context.Context, req Request) (Result, error) {
 	b.journal.SignGates(req.Sign)
 	err = r.opening()
 	if err == nil {
+		stop := r.watchOver()
 		r.waves()
+		stop()
 		err = r.closing()
 	}
 	res := r.result(time.Since(start))

@@ -95,10 +95,7 @@ func (n *node) run() NodeResult {
 		n.index = i
 		err = n.step(n.np.Steps[i])
 	}
-	if step.ClassOf(err) == step.Safety && n.drv != nil {
-		err = n.makeSafe(err)
-	}
-	return n.end(err)
+	return n.end(n.safe(n.endangered(err)))
 }
 
 // connect opens the driver. A login that failed is not tried again: the driver had its two tries.
@@ -367,6 +364,9 @@ func (n *node) held() error {
 // look asks the device how a step stands. A look that failed is waited out until the watch has seen no progress for too long.
 func (n *node) look(s step.Step, w *watch) (step.State, error) {
 	p := n.steps[s.ID]
+	if struck := n.r.watched.peril(n.np.Name); struck != nil && struck.cuts() { // water does not wait for the end of a step
+		return step.State{}, n.fail(s, struck.err())
+	}
 	ctx, cancel := context.WithTimeout(n.r.hard, lookTimeout)
 	st, err := n.drv.Check(ctx, s, p.op)
 	cancel()

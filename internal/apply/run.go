@@ -21,6 +21,8 @@ type run struct {
 	req    Request
 	limits *limits
 
+	watched watched
+
 	hard     context.Context // done: leave at once
 	abort    context.CancelCauseFunc
 	soft     context.Context // done: start nothing new
@@ -307,10 +309,12 @@ func (r *run) nodes(list []plan.NodePlan, w plan.Wave, index int, may func() boo
 		}
 		nodes.Go(func() {
 			defer func() { <-slots }()
+			r.watched.enter(np.Name)
 			res := newNode(r, np, w, index).run()
 			r.mu.Lock()
 			r.results[np.Name] = res
 			r.mu.Unlock()
+			r.watched.over(np.Name)
 			r.judge(res, np, w, index)
 		})
 	}

@@ -197,13 +197,17 @@ func (d *Driver) hotPlaces(ctx context.Context, e rack.Event) ([]redfish.Object,
 	if err != nil {
 		return nil, err
 	}
-	var out []redfish.Object
+	return d.hotIn(ctx, chassis, e, true)
+}
+
+// hotIn are those of some chassis; without sensors, only what Thermal shows.
+func (d *Driver) hotIn(ctx context.Context, chassis []*redfish.Resource, e rack.Event, sensors bool) (out []redfish.Object, err error) {
 	var uris []string
 	for _, c := range chassis {
 		o, terr := d.maybe(ctx, c.Obj.Link("Thermal"))
 		err = errors.Join(err, terr)
 		out = append(out, o.Objs("Temperatures")...)
-		if list := c.Obj.Link("Sensors"); list != "" {
+		if list := c.Obj.Link("Sensors"); list != "" && sensors {
 			more, _, serr := d.c.rf.MemberURIs(ctx, list)
 			if !redfish.IsNotFound(serr) {
 				err = errors.Join(err, serr)
@@ -236,7 +240,10 @@ func (d *Driver) supplies(ctx context.Context, _ rack.Event) ([]redfish.Object, 
 	if err != nil {
 		return nil, err
 	}
-	var out []redfish.Object
+	return d.suppliesIn(ctx, chassis)
+}
+
+func (d *Driver) suppliesIn(ctx context.Context, chassis []*redfish.Resource) (out []redfish.Object, err error) {
 	for _, c := range chassis {
 		sub, serr := d.maybe(ctx, c.Obj.Link("PowerSubsystem"))
 		members, merr := d.maybeMembers(ctx, sub.Link("PowerSupplies"))

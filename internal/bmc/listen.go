@@ -61,6 +61,7 @@ func (d *Driver) Listen(ctx context.Context, opt ListenOptions, tell func(rack.E
 	defer looks.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	l.opened = make(chan struct{}, 1)
 	looks.Go(func() { l.lookOut(ctx) })
 	for failures := 1; ctx.Err() == nil; failures++ {
 		pause, err := l.hear(ctx)
@@ -97,6 +98,8 @@ type listener struct {
 	last  string      // Last-Event-ID
 	texts map[string]redfish.Object
 	wet   bool
+
+	opened chan struct{} // events come from now on: what was told before is not heard any more
 }
 
 func sleepFor(ctx context.Context, d time.Duration) error {
@@ -111,11 +114,19 @@ func sleepFor(ctx context.Context, d time.Duration) error {
 }
 
 func (l *listener) say(h rack.Hearing) {
-	if l.opt.State == nil || h == l.said {
+	if h == l.said {
 		return
 	}
+	if h.By == "stream" || h.By == "push" {
+		select {
+		case l.opened <- struct{}{}:
+		default:
+		}
+	}
 	l.said = h
-	l.opt.State(h)
+	if l.opt.State != nil {
+		l.opt.State(h)
+	}
 }
 
 // hear listens by the best way that there is, until it breaks. pause is how long to leave the BMC alone; 0 = as the number of
@@ -267,7 +278,15 @@ func (d *Driver) registryOf(ctx context.Context, prefix string) redfish.Object {
 // lookOut looks at the leak detectors once a minute, whatever the BMC tells of itself, and tells a leak once until it is dry.
 func (l *listener) lookOut(ctx context.Context) {
 	d := l.d
-	for sleepFor(ctx, d.paced(leakWatch)) == nil {
+	for ctx.Err() == nil {
+		select {
+		case <-l.opened:
+			l.catchUp(ctx)
+			continue
+		case <-ctx.Done():
+			return
+		case <-time.After(d.paced(leakWatch)):
+		}
 		d.c.mu.Lock()
 		none := d.c.leaks.found && len(d.c.leaks.places) == 0
 		d.c.mu.Unlock()
@@ -282,6 +301,36 @@ func (l *listener) lookOut(ctx context.Context) {
 		case err == nil && l.wet:
 			l.wet = false
 			l.tell(rack.Event{Received: time.Now().UTC(), Severity: "OK", Text: "the leak detectors are dry", Kind: rack.EventAllClear, Looked: true})
+		}
+	}
+}
+
+// catchUp looks for heat and bad supplies that were told before anybody listened: in each chassis whose rolled-up health is Critical,
+// and, where no health is rolled up, in what one read of it shows.
+func (l *listener) catchUp(ctx context.Context) {
+	chassis, err := l.d.everyChassis(ctx)
+	if err != nil {
+		return // the events come; who looks once a minute looks for the leak, which is the worst
+	}
+	for _, c := range chassis {
+		sum := c.Obj.Str("Status", "HealthRollup")
+		if sum != "" && sum != "Critical" {
+			continue
+		}
+		one := []*redfish.Resource{c}
+		hot, _ := l.d.hotIn(ctx, one, rack.Event{}, sum != "")
+		supplies, _ := l.d.suppliesIn(ctx, one)
+		l.found(rack.EventHot, hot, heat)
+		l.found(rack.EventShelf, supplies, supplyFault)
+	}
+}
+
+// found tells the first of these that is bad.
+func (l *listener) found(kind rack.EventKind, list []redfish.Object, judge judgement) {
+	for _, o := range list {
+		if bad, told, what := judge(o); bad && told {
+			l.tell(rack.Event{Received: time.Now().UTC(), Severity: "Critical", Text: l.d.redact(what), Origin: o.ODataID(), Kind: kind, Looked: true})
+			return
 		}
 	}
 }

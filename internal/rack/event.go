@@ -58,6 +58,21 @@ const (
 // String gives the word.
 func (v Verdict) String() string { return [...]string{"unread", "confirmed", "cleared"}[v] }
 
+// String says it for people.
+func (h Hearing) String() string {
+	text := map[string]string{"stream": "its events come by its own stream", "push": "it pushes its events", "looks": "it tells no events and is looked at once a minute"}[h.By]
+	if text == "" {
+		text = "its events are not followed"
+	}
+	if h.Gap {
+		text += " again; some may have been lost"
+	}
+	if h.Why != "" {
+		text += ": " + h.Why
+	}
+	return text
+}
+
 // Hearing is how the events of one BMC come to us.
 type Hearing struct {
 	By  string `json:"by"`            // "stream", "push", or "looks": it tells nothing, and is looked at once in a while

@@ -133,7 +133,7 @@ func (b *BMC) chassisResource() obj {
 	model, serial := b.other(b.model(), b.serial)
 	o := obj{"@odata.type": d.typ("Chassis"), "Id": d.chassisID, "Name": "Computer System Chassis", "ChassisType": "RackMount",
 		"Manufacturer": b.manufacturer(), "Model": model, "SerialNumber": serial, "PartNumber": "SIM-" + d.name, "AssetTag": "",
-		"PowerState": b.chassisPower(), "Status": enabled(), "NetworkAdapters": ref(d.chassis() + "/NetworkAdapters"),
+		"PowerState": b.chassisPower(), "Status": b.chassisStatus(), "NetworkAdapters": ref(d.chassis() + "/NetworkAdapters"),
 		"PCIeDevices": ref(d.chassis() + "/PCIeDevices"), "Links": obj{"ComputerSystems": refs([]string{d.sys()}),
 			"ManagedBy": refs([]string{d.manager()})},
 	}
@@ -188,7 +188,7 @@ func trayRoutes(b *BMC, m map[string]*route) {
 		add(b, m, uri, &route{get: func(*call) obj {
 			model, _ := b.other(b.model(), "")
 			o := obj{"@odata.type": d.typ("Chassis"), "Id": id, "Name": id, "ChassisType": "Shelf", "Manufacturer": "NVIDIA",
-				"Model": model, "SerialNumber": b.partSerial("C", len(id)), "Status": enabled(), "PowerState": b.chassisPower(),
+				"Model": model, "SerialNumber": b.partSerial("C", len(id)), "Status": b.chassisStatus(), "PowerState": b.chassisPower(),
 				"Links": obj{"ManagedBy": refs([]string{d.manager()})}}
 			if id == "Chassis_0" {
 				o["ThermalSubsystem"], o["Sensors"] = ref(uri+"/ThermalSubsystem"), ref(sensorsURI)

@@ -52,6 +52,19 @@ func (b *BMC) supplyStatus(i int) obj {
 	return enabled()
 }
 
+// chassisStatus rolls up what is in the chassis, where the vendor does so (recorded for Dell, HPE and GB200).
+func (b *BMC) chassisStatus() obj {
+	o := enabled()
+	switch b.dia.name {
+	case dialectIDRAC, dialectILO, dialectOpenBMC:
+		o["HealthRollup"] = "OK"
+		if b.tell.hot || b.tell.dead > 0 {
+			o["HealthRollup"] = "Critical"
+		}
+	}
+	return o
+}
+
 // leakURI is the detector that leaks.
 func (b *BMC) leakURI() string {
 	if b.dia.leaks == 0 {
