@@ -25,6 +25,8 @@ type applyFlags struct {
 	only     []string
 	fresh    bool
 	keepOn   bool
+	watch    bool
+	receiver receiverFlags
 	acts     actFlags
 }
 
@@ -39,10 +41,14 @@ BMCs that still have what they left the factory with are claimed first, where th
 of its own, which is asked for, and what follows is read and planned after it.
 
 An apply that was cut off is gone on with by the same command: what was begun is looked at first and never repeated blindly.
-The first interrupt lets what is under way finish and starts nothing new; the second leaves at once.` +
+The first interrupt lets what is under way finish and starts nothing new; the second leaves at once.
+
+While it runs, the events of the nodes' BMCs are followed: a leak, over-temperature or a power supply fault that a BMC tells, and
+that a look at its source confirms, ends the run at once. With --watch all events are shown, and watching goes on after the run
+until it is interrupted.` +
 			codes(exitDone, exitError, exitStopped, exitMoved, exitInterrupted),
 		Example: "  metalwright apply\n  metalwright apply lab.plan\n  metalwright apply lab --auto-approve --parallel 4\n" +
-			"  metalwright apply --act tpm_clear@a01-n1 --reason \"re-delivered\"",
+			"  metalwright apply lab --watch --event-receiver 10.20.0.5:8443\n  metalwright apply --act tpm_clear@a01-n1 --reason \"re-delivered\"",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			file := ""
@@ -67,6 +73,8 @@ The first interrupt lets what is under way finish and starts nothing new; the se
 	c.Flags().StringSliceVar(&f.only, "node", nil, "only these nodes")
 	c.Flags().BoolVar(&f.keepOn, "keep-power-on-leak", false, "a leak stops the run and leaves the wet node's power on (default: it is cut)")
 	c.Flags().BoolVar(&f.fresh, "new-plan", false, "do not go on with an earlier run: plan anew")
+	c.Flags().BoolVar(&f.watch, "watch", false, "show the events of the BMCs during the run, and after it until interrupted")
+	f.receiver.add(c)
 	f.acts.add(c)
 	return c
 }
@@ -105,6 +113,9 @@ func (a *app) apply(ctx context.Context, w *engine.Workspace, f *applyFlags, fil
 		}
 		if unclaimed != nil {
 			return errors.Join(err, withCode(exitStopped, unclaimed))
+		}
+		if f.watch && err == nil {
+			err = a.watchOn(ctx, w, f, nil)
 		}
 		return errors.Join(err, planCode(p, false))
 	}
@@ -209,9 +220,17 @@ func (a *app) run(ctx context.Context, w *engine.Workspace, p plan.Plan, f *appl
 	if s := w.Simulated(); s != nil {
 		pace = s.Speed
 	}
+	recv, err := f.receiver.open(ctx, a, w)
+	if err != nil {
+		return err
+	}
+	if recv != nil {
+		defer func() { _ = recv.Close() }()
+	}
 	v := a.newView(w.Design, p, pace)
+	v.watch = f.watch
 	start := time.Now()
-	got, err := do(engine.ApplyOptions{KeepOn: f.keepOn, Parallel: f.parallel, Events: v.event, Stop: a.stop})
+	got, err := do(engine.ApplyOptions{KeepOn: f.keepOn, Parallel: f.parallel, Events: v.event, Stop: a.stop, Receiver: recv})
 	v.close()
 	if len(got.Result.Nodes) == 0 && err != nil {
 		return err
@@ -220,7 +239,26 @@ func (a *app) run(ctx context.Context, w *engine.Workspace, p plan.Plan, f *appl
 	if got.NewKey {
 		a.sayNewKey(w)
 	}
+	if f.watch && err == nil && ctx.Err() == nil {
+		if ferr := a.watchOn(ctx, w, f, recv); ferr != nil {
+			a.say("%v", ferr)
+		}
+	}
 	return a.resultCode(ctx, w, got, p, err)
+}
+
+// watchOn goes on watching when there is nothing (more) to do, until it is interrupted.
+func (a *app) watchOn(ctx context.Context, w *engine.Workspace, f *applyFlags, recv *engine.Receiver) (err error) {
+	if recv == nil {
+		if recv, err = f.receiver.open(ctx, a, w); err != nil {
+			return err
+		}
+		if recv != nil {
+			defer func() { _ = recv.Close() }()
+		}
+	}
+	a.say("watching until interrupted")
+	return a.follow(ctx, w, followFlags{only: f.only, all: true}, recv)
 }
 
 func (a *app) resultCode(ctx context.Context, w *engine.Workspace, got engine.Applied, p plan.Plan, err error) error {

@@ -261,17 +261,19 @@ func newSimPoke(a *app) *cobra.Command {
 	var bios, firmware, foreign, locked, spare []string
 	var power, drop, cable string
 	var supplies []string
+	var peril sim.Poke
 	c := &cobra.Command{
 		Use:     "poke DIR NODE",
 		Short:   "Change a simulated node behind everybody's back",
-		Example: "  metalwright sim poke lab dell --bios SriovGlobalEnable=Disabled",
+		Example: "  metalwright sim poke lab dell --bios SriovGlobalEnable=Disabled\n  metalwright sim poke lab gb200 --leak",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := a.simulated(&f, args[:1])
 			if err != nil {
 				return err
 			}
-			body := sim.Poke{Power: power, DropVolume: drop, Cable: cable, Foreign: foreign, Locked: locked, Spare: spare}
+			body := sim.Poke{Power: power, DropVolume: drop, Cable: cable, Foreign: foreign, Locked: locked, Spare: spare,
+				Leak: peril.Leak, Hot: peril.Hot, DeadSupply: peril.DeadSupply, Well: peril.Well, Tell: peril.Tell}
 			if body.BIOS, err = pairs(bios); err != nil {
 				return err
 			}
@@ -310,6 +312,11 @@ func newSimPoke(a *app) *cobra.Command {
 	c.Flags().StringSliceVar(&foreign, "foreign", nil, "bays of free drives that come from another controller")
 	c.Flags().StringSliceVar(&locked, "locked", nil, "bays of free drives that are locked by a key which nobody here has")
 	c.Flags().StringSliceVar(&spare, "spare", nil, "bays of free drives that somebody makes global hot spares")
+	c.Flags().BoolVar(&peril.Leak, "leak", false, "a leak detector is Critical from now on")
+	c.Flags().BoolVar(&peril.Hot, "hot", false, "its inlet is above the critical limit from now on")
+	c.Flags().IntVar(&peril.DeadSupply, "dead-supply", 0, "number of the power supply that fails, from 1")
+	c.Flags().BoolVar(&peril.Well, "well", false, "leak, heat and dead supply are over")
+	c.Flags().StringVar(&peril.Tell, "tell", "", "its BMC tells what is not so: leak, hot or supply")
 	c.Flags().StringVar(&cable, "cable", "", "the cable of its first rail: swap, pull or fix")
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/metalwright/metalwright/internal/apply"
+	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/step"
@@ -23,6 +24,8 @@ type view struct {
 	lines map[string]string
 	said  map[string]time.Time // when something was last printed of a node, for plain lines
 	drawn int
+	watch bool // all events of the BMCs are shown
+	d     rack.Design
 }
 
 // numbered is a step and its place in the plan of its node, from 1.
@@ -33,7 +36,7 @@ type numbered struct {
 
 // newView makes the view of a run. pace is how much shorter a simulator's minutes are than the planned ones; 1 for hardware.
 func (a *app) newView(d rack.Design, p plan.Plan, pace float64) *view {
-	v := &view{a: a, name: 8, pace: max(pace, 1), u: map[string]int{}, steps: map[string]map[step.ID]numbered{},
+	v := &view{a: a, d: d, name: 8, pace: max(pace, 1), u: map[string]int{}, steps: map[string]map[step.ID]numbered{},
 		lines: map[string]string{}, said: map[string]time.Time{}}
 	for _, n := range p.Nodes {
 		v.order = append(v.order, n.Name)
@@ -51,6 +54,13 @@ func (a *app) newView(d rack.Design, p plan.Plan, pace float64) *view {
 
 // event takes one event; the run calls it one at a time.
 func (v *view) event(e apply.Event) {
+	switch e.Phase {
+	case "hearing", "event":
+		if v.watch || e.BMC != nil && e.BMC.Kind.Peril() {
+			v.told(engine.NodeEvent{Node: e.Node, Event: e.BMC, Hearing: e.Hearing})
+		}
+		return
+	}
 	switch {
 	case v.a.json:
 		_ = v.a.event(struct {
@@ -63,6 +73,19 @@ func (v *view) event(e apply.Event) {
 	default:
 		v.plain(e)
 	}
+}
+
+// told shows what a BMC tells of itself; on a terminal it scrolls away above the nodes.
+func (v *view) told(e engine.NodeEvent) {
+	if v.a.json || !v.a.tty {
+		v.a.tellEvent(v.d, e)
+		return
+	}
+	var b strings.Builder
+	v.erase(&b)
+	fmt.Fprintln(&b, v.a.eventLine(v.d, e))
+	v.redraw(&b)
+	v.a.printf("%s", b.String())
 }
 
 // stillAfter is how long a node may be silent in a pipe: a log shows that a flash of minutes is alive, not each of its polls.
@@ -191,23 +214,28 @@ func (v *view) live(e apply.Event) {
 	case e.Node != "":
 		v.lines[e.Node] = v.line(e)
 	}
+	v.redraw(&b)
+	v.a.printf("%s", b.String())
+}
+
+// redraw draws the lines of the nodes.
+func (v *view) redraw(b *strings.Builder) {
 	// A block that is higher than the screen could not be erased: the lines that do not fit are only counted.
 	room, more := max(v.a.height-2, 1), 0
 	for _, name := range v.order {
 		l, ok := v.lines[name]
 		switch {
 		case ok && v.drawn < room:
-			fmt.Fprintln(&b, l)
+			fmt.Fprintln(b, l)
 			v.drawn++
 		case ok:
 			more++
 		}
 	}
 	if more > 0 {
-		fmt.Fprintf(&b, "  … %s more\n", count(more, "node"))
+		fmt.Fprintf(b, "  … %s more\n", count(more, "node"))
 		v.drawn++
 	}
-	v.a.printf("%s", b.String())
 }
 
 func ended(phase string) bool {

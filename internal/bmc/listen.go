@@ -222,6 +222,9 @@ func (l *listener) batch(ctx context.Context, b events.Batch) {
 			e.Text = l.text(ctx, e)
 		}
 		e.Text = l.d.redact(e.Text)
+		for i := range e.Args {
+			e.Args[i] = l.d.redact(e.Args[i])
+		}
 		l.tell(e)
 	}
 	if b.Dropped > 0 {

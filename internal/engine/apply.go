@@ -25,6 +25,7 @@ type ApplyOptions struct {
 	Stop     <-chan struct{}     // closed: finish or safely leave what is under way, start nothing new
 	Before   *rack.Observation   // what the plan rests on, kept for the evidence
 	Settle   func(done, all int) // progress of the closing survey; nil = none
+	Receiver *Receiver           // of events that BMCs push; nil = their streams and looks have to do
 	KeepOn   bool                // a node that becomes unsafe (a leak) keeps its power; else it is taken away
 }
 
@@ -148,6 +149,7 @@ func (w *Workspace) run(ctx context.Context, req apply.Request, opt ApplyOptions
 	if err != nil {
 		return Applied{}, err
 	}
+	req.Watch = w.watch(opt.Receiver)
 	res, err := apply.Run(ctx, req)
 	out := Applied{Result: res, NewKey: made}
 	if err != nil || ctx.Err() != nil {
