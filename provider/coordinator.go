@@ -62,7 +62,8 @@ type view struct {
 	w       *workspace
 	address rack.Address // of the rack or the node
 	nodes   []string     // names
-	shared  *nodeView    // what is read is read for all resources of a node; nil: for this view alone
+	shared  []*nodeView  // what is read is read for all resources of a node, by name; nil: for this view alone
+	bounds  *plan.Bounds // of a rollout
 
 	mu   sync.Mutex // one survey or apply at a time; that of shared where there is one
 	plan *plan.Plan // nil: nothing read yet
@@ -73,8 +74,14 @@ type view struct {
 // lock keeps other plans and applies of the same nodes waiting until it is given back.
 func (v *view) lock() (unlock func()) {
 	if v.shared != nil {
-		v.shared.mu.Lock()
-		return v.shared.mu.Unlock
+		for _, n := range v.shared { // in the order of their names, as everybody does
+			n.mu.Lock()
+		}
+		return func() {
+			for _, n := range v.shared {
+				n.mu.Unlock()
+			}
+		}
 	}
 	v.mu.Lock()
 	return v.mu.Unlock
@@ -276,11 +283,11 @@ func (v *view) look(ctx context.Context) (plan.Plan, rack.Observation, error) {
 
 func (v *view) lookLocked(ctx context.Context) (plan.Plan, rack.Observation, error) {
 	if v.shared != nil {
-		o, err := v.shared.observeLocked(ctx)
+		o, err := observe(ctx, v.shared)
 		if err != nil {
 			return plan.Plan{}, o, err
 		}
-		return v.w.PlanOn(o), o, nil
+		return v.w.PlanOn(o, v.bounds), o, nil
 	}
 	if now := v.w.root().writes(v.nodes); v.plan == nil || v.asOf != now {
 		p, o := v.w.Plan(ctx, engine.SurveyOptions{Only: v.nodes})

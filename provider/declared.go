@@ -17,6 +17,7 @@ import (
 	"github.com/hashicorp/terraform-plugin-go/tftypes"
 
 	"github.com/metalwright/metalwright/internal/diag"
+	"github.com/metalwright/metalwright/internal/plan"
 )
 
 // kind is a type of resource that declares something of one node.
@@ -27,6 +28,8 @@ type kind struct {
 	attrs  map[string]schema.Attribute
 	// wish says what a node block of a blueprint would hold, from what is configured.
 	wish func(own map[string]any) (wish, error)
+	// several says it of several nodes, by name, instead, and how they are taken through.
+	several func(own map[string]any) (map[string]wish, *plan.Bounds, error)
 	// at finds the attribute that a leaf of that block comes from; nil = no single one.
 	at func(leaf string) path.Path
 	// leaf names the resource among those of its node, in ids; nil = a node has one.
@@ -103,18 +106,21 @@ func (r *declaredResource) read(raw tftypes.Value) (given, error) {
 
 // id is what an import takes.
 func (r *declaredResource) id(g given) string {
+	if r.several != nil {
+		return text(g.own, "name")
+	}
 	if r.leaf == nil {
 		return g.node
 	}
 	return g.node + "/" + r.leaf(g.own)
 }
 
-// opened is what is declared of a node, resolved.
+// opened is what is declared, resolved.
 type opened struct {
-	node  *nodeView
-	view  *view
-	wish  wish
-	stage stage
+	nodes  []*nodeView // by name
+	view   *view
+	wishes map[string]wish
+	stage  stage
 }
 
 // stage is what a commit takes.
@@ -133,36 +139,68 @@ type staged struct {
 
 // open resolves what is declared. Mistakes are told at the attribute that makes them.
 func (r *declaredResource) open(g given) (opened, fwdiag.Diagnostics) {
-	var o opened
-	nv, diags := r.c.hand(g.node)
+	o := opened{wishes: map[string]wish{}}
+	bounds, diags := r.wishes(g, &o)
 	if diags.HasError() {
 		return o, diags
 	}
-	own := maps.Clone(g.own)
-	own["node"] = nv.node.Name
-	var err error
-	if o.wish, err = r.wish(own); err != nil {
-		diags.AddError("Cannot be declared", sentence(err.Error()))
-		return o, diags
+	if r.stages {
+		n := o.nodes[0].node.Name
+		w := o.wishes[n]
+		text, err := json.Marshal(staged{Resource: r.name, Node: n, Body: w.body, Baseline: w.baseline})
+		if err != nil {
+			diags.AddError("Cannot be declared", sentence(err.Error()))
+			return o, diags
+		}
+		sum := sha256.Sum256(text)
+		o.stage = stage{Revision: hex.EncodeToString(sum[:8]), Design: string(text)}
 	}
-	text, err := json.Marshal(staged{Resource: r.name, Node: nv.node.Name, Body: o.wish.body, Baseline: o.wish.baseline})
-	if err != nil {
-		diags.AddError("Cannot be declared", sentence(err.Error()))
-		return o, diags
-	}
-	sum := sha256.Sum256(text)
-	o.stage = stage{Revision: hex.EncodeToString(sum[:8]), Design: string(text)}
 	var found diag.List
-	o.node = nv
-	o.view, found = nv.view(r.name, o.wish.body, o.wish.baseline)
-	return o, append(diags, r.placed(nv.node.Name, found)...)
+	o.view, found = viewOf(r.name+"."+r.id(g), o.nodes, o.wishes)
+	o.view.bounds = bounds
+	return o, append(diags, r.placed(o.nodes, found)...)
+}
+
+// wishes finds the nodes and what is declared of them.
+func (r *declaredResource) wishes(g given, o *opened) (*plan.Bounds, fwdiag.Diagnostics) {
+	var diags fwdiag.Diagnostics
+	var bounds *plan.Bounds
+	wanted := map[string]wish{}
+	if r.several != nil {
+		var err error
+		if wanted, bounds, err = r.several(g.own); err != nil {
+			diags.AddError("Cannot be declared", sentence(err.Error()))
+			return nil, diags
+		}
+	} else {
+		wanted[g.node] = wish{}
+	}
+	for _, name := range slices.Sorted(maps.Keys(wanted)) {
+		nv, more := r.c.hand(name)
+		if diags.Append(more...); more.HasError() {
+			continue
+		}
+		w := wanted[name]
+		if r.several == nil {
+			own := maps.Clone(g.own)
+			own["node"] = nv.node.Name
+			var err error
+			if w, err = r.wish(own); err != nil {
+				diags.AddError("Cannot be declared", sentence(err.Error()))
+			}
+		}
+		o.nodes, o.wishes[nv.node.Name] = append(o.nodes, nv), w
+	}
+	slices.SortFunc(o.nodes, func(a, b *nodeView) int { return strings.Compare(a.node.Name, b.node.Name) })
+	return bounds, diags
 }
 
 // placed tells diagnostics at the attributes of the resource.
-func (r *declaredResource) placed(node string, found diag.List) fwdiag.Diagnostics {
+func (r *declaredResource) placed(nodes []*nodeView, found diag.List) fwdiag.Diagnostics {
 	var out fwdiag.Diagnostics
 	for _, d := range found {
-		leaf, ours := strings.CutPrefix(d.Subject.Filename, node+"/")
+		node, leaf, ours := strings.Cut(d.Subject.Filename, "/")
+		ours = ours && slices.ContainsFunc(nodes, func(v *nodeView) bool { return v.node.Name == node })
 		at := path.Empty()
 		if ours && r.at != nil {
 			at = r.at(leaf)
@@ -192,5 +230,15 @@ func (r *declaredResource) claim(g given, o opened) error {
 	if r.stages && g.staged {
 		who += " (staged)"
 	}
-	return o.node.claim(who, o.stage.Revision, o.wish.leaves)
+	for _, v := range o.nodes {
+		w := o.wishes[v.node.Name]
+		text, err := json.Marshal(w.body)
+		if err != nil {
+			return err
+		}
+		if err := v.claim(who, w.baseline+string(text), w.leaves); err != nil {
+			return err
+		}
+	}
+	return nil
 }

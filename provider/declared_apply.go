@@ -71,11 +71,11 @@ func (r *declaredResource) converge(ctx context.Context, p tfsdk.Plan) (tfsdk.Pl
 			diags.AddError("Not allowed by the provider", strings.Join(veto, "\n")+"\nNothing was changed.")
 			return p, diags
 		}
-		if diags.Append(o.view.stuck(now, nil, 0)...); diags.HasError() {
+		if diags.Append(o.view.stuck(now, nil, r.allowed(g))...); diags.HasError() {
 			return p, diags
 		}
 	}
-	got, more := o.view.converge(ctx, approved, promised.ValueBool(), 0)
+	got, more := o.view.converge(ctx, approved, promised.ValueBool(), r.allowed(g))
 	if diags.Append(more...); diags.HasError() {
 		return p, diags
 	}
@@ -83,6 +83,9 @@ func (r *declaredResource) converge(ctx context.Context, p tfsdk.Plan) (tfsdk.Pl
 		made, more := o.view.intended(ctx, got.done)
 		diags.Append(more...)
 		made.into(ctx, &p, &diags)
+		if r.several != nil {
+			diags.Append(p.SetAttribute(ctx, path.Root("waves"), wavesOf(got.done))...)
+		}
 	}
 	o.view.dropPlanned()
 	o.view.observed(ctx, got.after, &p, &diags, false)
@@ -126,6 +129,10 @@ func (r *declaredResource) Delete(context.Context, resource.DeleteRequest, *reso
 
 // ImportState takes NODE, or NODE/NAME where a node has several.
 func (r *declaredResource) ImportState(ctx context.Context, req resource.ImportStateRequest, resp *resource.ImportStateResponse) {
+	if r.several != nil {
+		resp.Diagnostics.AddError("Cannot be imported", "A metalwright_"+r.name+" is of many nodes: declare it, and its first apply sends nothing where they are as declared.")
+		return
+	}
 	node, leaf, several := strings.Cut(req.ID, "/")
 	if (r.leaf != nil) != several || node == "" {
 		want := "NODE"

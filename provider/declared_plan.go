@@ -73,7 +73,7 @@ func (r *declaredResource) decide(ctx context.Context, g given, o opened, req re
 		resp.Diagnostics.AddError("Node cannot be planned", sentence(o.view.w.Redact(err.Error())))
 		return
 	}
-	problems := o.view.stuck(d.now, d.cut, 0)
+	problems := o.view.stuck(d.now, d.cut, r.allowed(g))
 	if problems.HasError() && r.c.probe == probeBestEffort && len(d.now.Report.Unreadable) > 0 {
 		resp.Diagnostics.AddWarning("Node could not be read", "What an apply changes will be decided then, without approval.\n"+
 			strings.Join(o.view.noteLines(d.now.Report.Unreadable), "\n"))
@@ -111,23 +111,46 @@ func (r *declaredResource) decide(ctx context.Context, g given, o opened, req re
 	}
 	set("waiting", types.ListUnknown(types.StringType))
 	set("gaps", types.ListUnknown(types.StringType))
+	if r.several != nil {
+		set("waves", wavesOf(d.todo))
+	}
+}
+
+// allowed is how many nodes may be left behind.
+func (r *declaredResource) allowed(g given) int64 {
+	n, err := whole(g.own, "degraded_nodes_allowed")
+	if err != nil {
+		return 0
+	}
+	return int64(n)
+}
+
+// wavesOf names the nodes of each wave, in order.
+func wavesOf(p plan.Plan) [][]string {
+	out := [][]string{}
+	for _, w := range p.Waves {
+		out = append(out, w.Nodes)
+	}
+	return out
 }
 
 // oneByOne warns of several resources that each reset one node.
 func (r *declaredResource) oneByOne(o opened, p plan.Plan) fwdiag.Diagnostics {
 	var diags fwdiag.Diagnostics
-	resets := 0
-	for _, n := range p.Nodes {
-		for class, count := range n.Resets {
-			if takesHostDown(class) {
-				resets += count
+	for _, v := range o.nodes {
+		resets := 0
+		for _, n := range p.Nodes {
+			for class, count := range n.Resets {
+				if n.Name == v.node.Name && takesHostDown(class) {
+					resets += count
+				}
 			}
 		}
-	}
-	all, by := o.node.planned("metalwright_"+r.name, resets)
-	if resets > 0 && len(by) > 1 {
-		diags.AddWarning("Resets that a commit would save", fmt.Sprintf("%s resets its host %d times: %s each do it on their own. With apply = %q and one "+
-			"metalwright_commit it is reset as seldom as the platform allows, mostly once.", o.node.node.Name, all, strings.Join(by, " and "), applyStaged))
+		all, by := v.planned("metalwright_"+r.name, resets)
+		if resets > 0 && len(by) > 1 {
+			diags.AddWarning("Resets that a commit would save", fmt.Sprintf("%s resets its host %d times: %s each do it on their own. With apply = %q and one "+
+				"metalwright_commit it is reset as seldom as the platform allows, mostly once.", v.node.Name, all, strings.Join(by, " and "), applyStaged))
+		}
 	}
 	return diags
 }

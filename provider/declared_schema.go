@@ -50,6 +50,11 @@ func (k *kind) attributes() map[string]schema.Attribute {
 	out := decidedAttributes()
 	out["id"] = schema.StringAttribute{Computed: true, MarkdownDescription: "`NODE`, or `NODE/NAME` where a node has several: what an import takes.",
 		PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()}}
+	if k.several != nil {
+		out["id"] = schema.StringAttribute{Computed: true, MarkdownDescription: "Its name.", PlanModifiers: []planmodifier.String{stringplanmodifier.UseStateForUnknown()}}
+		maps.Copy(out, k.attrs)
+		return out
+	}
 	out["node"] = schema.StringAttribute{Required: true, MarkdownDescription: "Name of the node in the inventory, or its address in the blueprint.",
 		PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()}}
 	if k.stages {

@@ -17,7 +17,7 @@ import (
 
 // kinds are the resources that declare something of one node.
 func kinds() []*kind {
-	return []*kind{nodeKind(), commitKind(), biosKind(), bootOrderKind(), secureBootKind(), powerKind(), networkAdapterKind(), dpuKind(),
+	return []*kind{nodeKind(), commitKind(), rolloutKind(), biosKind(), bootOrderKind(), secureBootKind(), powerKind(), networkAdapterKind(), dpuKind(),
 		storageVolumeKind(), bmcServicesKind(), bmcAttributesKind(), indicatorKind()}
 }
 

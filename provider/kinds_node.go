@@ -12,6 +12,10 @@ import (
 	"github.com/hashicorp/terraform-plugin-framework/path"
 	"github.com/hashicorp/terraform-plugin-framework/resource/schema"
 	"github.com/hashicorp/terraform-plugin-framework/schema/validator"
+	"github.com/hashicorp/terraform-plugin-framework/types"
+
+	"github.com/metalwright/metalwright/internal/plan"
+	"github.com/metalwright/metalwright/internal/rack"
 )
 
 // commitKind makes real what is staged of one node.
@@ -26,6 +30,71 @@ func commitKind() *kind {
 			stages, _ := own["stages"].(map[string]any)
 			return merged(text(own, "node"), stages)
 		}}
+}
+
+// rolloutKind makes real what is staged of many nodes, in waves.
+func rolloutKind() *kind {
+	return &kind{name: "rollout", forget: "What was made real stays: nothing is sent to any BMC.",
+		doc: "Makes real what is staged of many nodes: a canary first, then waves. It stops when more nodes of a wave fail than it may lose; the next apply " +
+			"goes on with the rest.",
+		attrs: map[string]schema.Attribute{
+			"name": named("Its name, for the journal and for people."),
+			"nodes": schema.MapAttribute{Required: true, ElementType: types.MapType{ElemType: stageType},
+				MarkdownDescription: "Of each node, by its name: the `stage` of each of its staged resources, under names of your choice."},
+			"strategy": schema.SingleNestedAttribute{Optional: true, MarkdownDescription: "How they are taken through.", Attributes: map[string]schema.Attribute{
+				"canary":       optionalWhole("How many nodes go first and alone; default 1."),
+				"max_parallel": optionalWhole("How many nodes change at once; default 8."),
+				"allow_failed": optionalWhole("How many nodes of one wave may fail before it stops; default: a tenth of a wave, two at most, and no canary."),
+				"on_error":     optionalText("`halt` (default) or `continue`.", "halt", "continue"),
+			}},
+			"degraded_nodes_allowed": optionalWhole("How many nodes may wait for hands, be blocked or be unreadable without holding up the others; default 0."),
+			"waves": schema.ListAttribute{Computed: true, ElementType: types.ListType{ElemType: types.StringType},
+				MarkdownDescription: "Nodes of each wave of the coming apply, in order; afterwards, of the last one."},
+		},
+		several: func(own map[string]any) (map[string]wish, *plan.Bounds, error) {
+			out := map[string]wish{}
+			nodes, _ := own["nodes"].(map[string]any)
+			for name, stages := range nodes {
+				of, _ := stages.(map[string]any)
+				w, err := merged(name, of)
+				if err != nil {
+					return nil, nil, fmt.Errorf("nodes[%q]: %w", name, err)
+				}
+				out[name] = w
+			}
+			if len(out) == 0 {
+				return nil, nil, fmt.Errorf("no node is named")
+			}
+			b, err := boundsOf(own)
+			return out, b, err
+		}}
+}
+
+// boundsOf reads a strategy.
+func boundsOf(own map[string]any) (*plan.Bounds, error) {
+	s, _ := own["strategy"].(map[string]any)
+	b := &plan.Bounds{Rollout: rack.Rollout{Canary: 1, MaxParallel: 8, OnError: "halt"}}
+	for name, to := range map[string]*int{"canary": &b.Canary, "max_parallel": &b.MaxParallel} {
+		if _, given := s[name]; !given {
+			continue
+		}
+		n, err := whole(s, name)
+		if err != nil || n < 0 || name == "max_parallel" && n < 1 {
+			return nil, fmt.Errorf("strategy.%s has to be a whole number from %d", name, map[string]int{"canary": 0, "max_parallel": 1}[name])
+		}
+		*to = n
+	}
+	if _, given := s["allow_failed"]; given {
+		n, err := whole(s, "allow_failed")
+		if err != nil || n < 0 {
+			return nil, fmt.Errorf("strategy.allow_failed has to be a whole number from 0")
+		}
+		b.AllowFailed = &n
+	}
+	if w := text(s, "on_error"); w != "" {
+		b.OnError = w
+	}
+	return b, nil
 }
 
 // merged puts stages of one node together. Two that say different things of one leaf are an error that names both.

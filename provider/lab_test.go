@@ -127,7 +127,8 @@ type lab struct {
 const speed = 1200
 
 // newLab starts a rack of testdata/NAME. Its passwords follow from a seed that is new each time, so that each is a canary.
-func newLab(t *testing.T, name string, speed float64) *lab {
+// edits are "OLD => NEW" in main.mw.hcl.
+func newLab(t *testing.T, name string, speed float64, edits ...string) *lab {
 	t.Helper()
 	var b [8]byte
 	_, _ = rand.Read(b[:])
@@ -136,11 +137,15 @@ func newLab(t *testing.T, name string, speed float64) *lab {
 	if err := os.CopyFS(l.dir, os.DirFS(filepath.Join("testdata", name))); err != nil {
 		t.Fatal(err)
 	}
+	for _, e := range edits {
+		old, to, _ := strings.Cut(e, " => ")
+		l.edit("main.mw.hcl", old, to)
+	}
 	w, diags := engine.Load(engine.Options{Dir: l.dir})
 	if err := diags.Err(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := sim.New(w.Design, sim.Options{Seed: l.seed, Speed: speed})
+	r, err := sim.New(w.Design, sim.Options{Seed: l.seed, Speed: speed}) // nothing goes wrong but what a test asks for
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -132,25 +132,46 @@ func siteOf(d rack.Design, n rack.Node) blueprint.DeclaredSite {
 	return blueprint.DeclaredSite{}
 }
 
-// view makes the view of what a resource declares of the node.
-func (v *nodeView) view(what string, body map[string]any, baseline string) (*view, diag.List) {
-	n := v.node
-	n.Body, n.Baseline = body, baseline
-	w, found := v.base.Declared(blueprint.Declared{Name: "terraform", Site: v.site, Nodes: []blueprint.DeclaredNode{n}})
-	return &view{w: &workspace{Workspace: w, base: v.base}, address: rack.Address(what + "." + n.Name), nodes: []string{n.Name}, shared: v}, found
+// viewOf makes the view of what a resource declares of nodes of one inventory.
+func viewOf(what string, nodes []*nodeView, wishes map[string]wish) (*view, diag.List) {
+	d := blueprint.Declared{Name: "terraform"}
+	v := &view{address: rack.Address(what), shared: nodes}
+	for _, nv := range nodes {
+		n, w := nv.node, wishes[nv.node.Name]
+		n.Body, n.Baseline = w.body, w.baseline
+		d.Site, d.Nodes, v.nodes = nv.site, append(d.Nodes, n), append(v.nodes, n.Name)
+	}
+	base := nodes[0].base
+	w, found := base.Declared(d)
+	v.w = &workspace{Workspace: w, base: base}
+	return v, found
 }
 
-// observeLocked reads the node, once until something is written to it.
-func (v *nodeView) observeLocked(ctx context.Context) (rack.Observation, error) {
-	nodes := []string{v.node.Name}
-	if now := v.base.writes(nodes); v.seen == nil || v.asOf != now {
-		o := v.base.Observe(ctx, nodes...)
-		if err := ctx.Err(); err != nil { // half an observation is none
-			return o, fmt.Errorf("read node %s: %w", v.node.Name, err)
+// observe reads nodes, all at once and each once until something is written to it. It is called with their locks held.
+func observe(ctx context.Context, nodes []*nodeView) (rack.Observation, error) {
+	base := nodes[0].base
+	var names []string
+	for _, v := range nodes {
+		if v.seen == nil || v.asOf != base.writes([]string{v.node.Name}) {
+			names = append(names, v.node.Name)
 		}
-		v.seen, v.asOf = &o, now
 	}
-	return *v.seen, nil
+	if len(names) > 0 {
+		read := base.Observe(ctx, names...)
+		if err := ctx.Err(); err != nil { // half an observation is none
+			return rack.Observation{}, fmt.Errorf("read %s: %w", strings.Join(names, ", "), err)
+		}
+		for _, v := range nodes {
+			if o, ok := read[v.node.Name]; ok {
+				v.seen, v.asOf = &o, base.writes([]string{v.node.Name})
+			}
+		}
+	}
+	var all []rack.Observation
+	for _, v := range nodes {
+		all = append(all, *v.seen)
+	}
+	return engine.Together(all...), nil
 }
 
 // claim says that a resource declares leaves of the node. Another one that declares one of them otherwise is named.

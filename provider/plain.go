@@ -79,3 +79,10 @@ func only(m map[string]any, keys ...[2]string) map[string]any {
 	}
 	return out
 }
+
+// whole gives a whole number of a plain object.
+func whole(m map[string]any, key string) (int, error) {
+	n, _ := m[key].(json.Number)
+	v, err := n.Int64()
+	return int(v), err
+}

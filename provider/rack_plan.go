@@ -205,7 +205,7 @@ func (v *view) stuck(p plan.Plan, cut *engine.Pending, allowed int64) fwdiag.Dia
 	}
 	lines := v.noteLines(p.Report.Waiting, p.Report.Blocked, p.Report.Unreadable)
 	switch {
-	case len(left) > 0 && v.shared != nil:
+	case len(left) > 0 && v.shared != nil && len(v.nodes) == 1:
 		diags.AddError("Node cannot be planned", strings.Join(lines, "\n"))
 	case int64(len(left)) > allowed:
 		diags.AddError("Nodes cannot be planned", fmt.Sprintf("%d of %d nodes wait for hands, are blocked or could not be read; allowed are %d "+

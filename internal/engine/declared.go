@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"slices"
+	"strings"
 
 	"github.com/metalwright/metalwright/internal/blueprint"
 	"github.com/metalwright/metalwright/internal/catalog"
@@ -107,15 +109,52 @@ func relocate(v reflect.Value, lines blueprint.Lines) {
 var declaredFacets = []rack.Facet{rack.FacetRegistry, rack.FacetDrives, rack.FacetNetwork, rack.FacetSecureBoot, rack.FacetSettings,
 	rack.FacetAttributes, rack.FacetTPM}
 
-// Observe reads nodes once for whatever may be declared of them.
-func (w *Workspace) Observe(ctx context.Context, nodes ...string) rack.Observation {
-	o := w.Survey(ctx, SurveyOptions{Only: nodes, Facets: declaredFacets})
-	w.markUnfinished(&o)
-	return o
+// Observe reads nodes once for whatever may be declared of them, and gives what was read of each by its name. Devices and gaps have
+// the node's name for an address, since what is declared of it has another address than what the inventory calls it.
+func (w *Workspace) Observe(ctx context.Context, nodes ...string) map[string]rack.Observation {
+	all := w.Survey(ctx, SurveyOptions{Only: nodes, Facets: declaredFacets})
+	w.markUnfinished(&all)
+	out := map[string]rack.Observation{}
+	for _, name := range nodes {
+		n, ok := w.Design.Node(name)
+		if !ok {
+			continue
+		}
+		one := rack.Observation{Format: all.Format, Taken: all.Taken, Cables: all.Cables}
+		for _, d := range all.Devices {
+			if d.Address == string(n.Address) {
+				d.Address = name
+				one.Devices = append(one.Devices, d)
+			}
+		}
+		for _, g := range all.GapsOf(string(n.Address)) {
+			g.Address = name
+			one.Gaps = append(one.Gaps, g)
+		}
+		out[name] = one
+	}
+	return out
 }
 
-// PlanOn plans on what was read before.
-func (w *Workspace) PlanOn(o rack.Observation) plan.Plan {
-	p, _ := plan.Build(w.Design, o, w.planOptions(SurveyOptions{}))
+// Together puts observations of different nodes together.
+func Together(of ...rack.Observation) rack.Observation {
+	var out rack.Observation
+	for _, o := range of {
+		out.Format, out.Cables = o.Format, o.Cables
+		if o.Taken.After(out.Taken) {
+			out.Taken = o.Taken
+		}
+		out.Devices, out.Gaps = append(out.Devices, o.Devices...), append(out.Gaps, o.Gaps...)
+	}
+	slices.SortStableFunc(out.Devices, func(a, b rack.Device) int { return strings.Compare(a.Address, b.Address) })
+	slices.SortStableFunc(out.Gaps, func(a, b rack.Gap) int { return strings.Compare(a.Address+" "+a.Path, b.Address+" "+b.Path) })
+	return out
+}
+
+// PlanOn plans on what was read before. bounds hold for all nodes together; nil = as the design says.
+func (w *Workspace) PlanOn(o rack.Observation, bounds *plan.Bounds) plan.Plan {
+	opt := w.planOptions(SurveyOptions{})
+	opt.Bounds = bounds
+	p, _ := plan.Build(w.Design, o, opt)
 	return p
 }

@@ -19,6 +19,8 @@ type Options struct {
 	// Setups are the BIOS attributes after the last clean apply, by node name, for drift beyond what is declared.
 	Setups map[string]rack.Attributes
 	Acts   []Act // what happens once, besides
+	// Bounds hold for all nodes together, instead of those of firmware blocks; nil = those.
+	Bounds *Bounds
 	// Intents are the catalog's, for acts; those of the blueprint stand in the Design.
 	Intents map[string]rack.BIOSIntentDef
 	// Erased are the serial numbers of drives that were erased and not used since, by node name, for Destroy.
@@ -155,6 +157,11 @@ func (b *builder) finish(planned []*nodeBuild, shelves []NodePlan) (Plan, Report
 	}
 	p.Waves = rankedWaves(rollouts)
 	p.Power = b.domains(planned)
+	if b.opt.Bounds != nil && b.opt.Bounds.AllowFailed != nil {
+		for i := range p.Waves {
+			p.Waves[i].AllowFailed = *b.opt.Bounds.AllowFailed
+		}
+	}
 	for _, w := range p.Waves {
 		for _, name := range w.Nodes {
 			p.Nodes = append(p.Nodes, byName[name])

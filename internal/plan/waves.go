@@ -20,6 +20,13 @@ const (
 	onErrorContinue = "continue"
 )
 
+// Bounds are how many nodes change at once, and how many may fail.
+type Bounds struct {
+	rack.Rollout
+	// AllowFailed is how many nodes of one wave may fail before the run stops; nil = a tenth of it and two at most, no canary.
+	AllowFailed *int
+}
+
 // rollout is a node and the bounds it changes under.
 type rollout struct {
 	node string
@@ -36,7 +43,9 @@ type group struct {
 // rolloutOf finds the bounds of this node's firmware block.
 func (n *nodeBuild) rolloutOf() group {
 	g := group{}
-	if n.node.Firmware != nil {
+	if n.opt.Bounds != nil {
+		g.bounds = n.opt.Bounds.Rollout
+	} else if n.node.Firmware != nil {
 		for _, f := range n.d.Firmware {
 			if f.Address == n.node.Firmware.Set {
 				g = group{string(f.Address), f.Rollout}
