@@ -236,5 +236,9 @@ func (p *metalwright) Resources(context.Context) []func() resource.Resource {
 }
 
 func (p *metalwright) DataSources(context.Context) []func() datasource.DataSource {
-	return []func() datasource.DataSource{func() datasource.DataSource { return &nodeDataSource{} }}
+	out := []func() datasource.DataSource{func() datasource.DataSource { return &nodeDataSource{} }}
+	for _, f := range factList() {
+		out = append(out, func() datasource.DataSource { return &factSource{facts: f} })
+	}
+	return out
 }
