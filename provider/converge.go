@@ -79,31 +79,14 @@ func (v *view) noun() string {
 	return "Rack"
 }
 
-// run changes hardware. What was read before no longer holds, whatever comes of it.
+// run does a plan or goes on with one, and keeps what its closing survey saw.
 func (v *view) run(ctx context.Context, do func(context.Context, engine.ApplyOptions) (engine.Applied, error)) fwdiag.Diagnostics {
-	v.w.written(v.nodes)
-	v.w.begin()
 	var got engine.Applied
-	var err error
-	for {
-		ended := v.w.ended()
-		got, err = do(context.WithoutCancel(ctx), engine.ApplyOptions{Stop: ctx.Done()})
-		var locked *apply.LockedError
-		if !errors.As(err, &locked) || locked.Lease.Holder != v.w.Who() {
-			break
-		}
-		select { // another resource of this very process: one at a time takes hosts of a rack down
-		case <-ended:
-			continue
-		case <-ctx.Done():
-		}
-		break
-	}
-	v.w.written(v.nodes)
-	diags := v.failures(got.Result, err)
-	if err := v.w.end(); err != nil {
-		diags.AddWarning("Firmware files are still served", sentence(err.Error()))
-	}
+	diags := v.attempt(ctx, func(ctx context.Context, opt engine.ApplyOptions) (apply.Result, error) {
+		var err error
+		got, err = do(ctx, opt)
+		return got.Result, err
+	})
 	if !diags.HasError() && v.shared == nil && len(v.nodes) == len(v.w.Design.Nodes) { // the closing survey was of this very rack
 		v.plan, v.seen, v.asOf = &got.Replan, got.After, v.w.root().writes(v.nodes)
 	}

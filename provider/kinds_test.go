@@ -158,7 +158,7 @@ func alive(t *testing.T, name string, k life) {
 // Every kind that the schema has is in the table of lives.
 func TestEveryKindLives(t *testing.T) {
 	for name := range newServer(t).schemas.ResourceSchemas {
-		if _, ok := lives[name]; !ok && !slices.Contains([]string{"metalwright_rack", "metalwright_commit", "metalwright_rollout", "metalwright_network_adapter", "metalwright_dpu"}, name) {
+		if _, ok := lives[name]; !ok && !slices.Contains([]string{"metalwright_rack", "metalwright_commit", "metalwright_rollout", "metalwright_reset", "metalwright_network_adapter", "metalwright_dpu"}, name) {
 			t.Errorf("%s is not in the table of lives", name)
 		}
 	}

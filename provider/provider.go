@@ -148,7 +148,7 @@ func (p *metalwright) Configure(ctx context.Context, req provider.ConfigureReque
 	if c.later == "" {
 		resp.Diagnostics.Append(c.configure(ctx, m)...)
 	}
-	resp.ResourceData, resp.DataSourceData = c, c
+	resp.ResourceData, resp.DataSourceData, resp.ActionData = c, c, c
 }
 
 // unknown names the attributes whose values are not known yet: they come from what another resource will make.
@@ -228,7 +228,7 @@ func binding(name string, n nodeModel, creds map[string]credentialModel, refs ma
 }
 
 func (p *metalwright) Resources(context.Context) []func() resource.Resource {
-	out := []func() resource.Resource{func() resource.Resource { return &rackResource{} }}
+	out := []func() resource.Resource{func() resource.Resource { return &rackResource{} }, func() resource.Resource { return &resetResource{} }}
 	for _, k := range kinds() {
 		out = append(out, func() resource.Resource { return &declaredResource{kind: k} })
 	}
