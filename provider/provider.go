@@ -148,7 +148,7 @@ func (p *metalwright) Configure(ctx context.Context, req provider.ConfigureReque
 	if c.later == "" {
 		resp.Diagnostics.Append(c.configure(ctx, m)...)
 	}
-	resp.ResourceData, resp.DataSourceData, resp.ActionData = c, c, c
+	resp.ResourceData, resp.DataSourceData, resp.ActionData, resp.EphemeralResourceData = c, c, c, c
 }
 
 // unknown names the attributes whose values are not known yet: they come from what another resource will make.

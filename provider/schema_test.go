@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,9 @@ import (
 )
 
 var update = flag.Bool("update", false, "write the generated files back")
+
+// actionSchemas is the key that engines without actions leave out of a dump.
+const actionSchemas = "action_schemas"
 
 // schemaAddress is the key that tools which read such a dump expect.
 const schemaAddress = "registry.terraform.io/hashicorp/metalwright"
@@ -52,7 +56,14 @@ func TestSchemaOfEngine(t *testing.T) {
 			theirs = s
 		}
 	}
-	if diff := cmp.Diff(want.Schemas[schemaAddress], theirs); diff != "" {
+	ours, ok := want.Schemas[schemaAddress].(map[string]any)
+	if !ok {
+		t.Fatal("the dump holds no schema of ours")
+	}
+	if with, ok := theirs.(map[string]any); ok && with[actionSchemas] == nil {
+		delete(ours, actionSchemas)
+	}
+	if diff := cmp.Diff(any(ours), theirs); diff != "" {
 		t.Errorf("the engine's schema (-ours +engine):\n%s", diff)
 	}
 }
@@ -85,6 +96,19 @@ func TestSchemaRules(t *testing.T) {
 	for name, d := range s.DataSourceSchemas {
 		walk("data."+name, d.Block.Attributes)
 	}
+	for name, a := range s.ActionSchemas {
+		walk("action."+name, a.Schema.Block.Attributes)
+	}
+	for name, e := range s.EphemeralResourceSchemas {
+		walk("ephemeral."+name, e.Block.Attributes)
+	}
+	for name, f := range s.Functions {
+		for _, p := range f.Parameters {
+			if p.Description == "" {
+				t.Errorf("function %s: %s has no description", name, p.Name)
+			}
+		}
+	}
 }
 
 // golden compares with a generated file, or writes it with -update.
@@ -107,13 +131,23 @@ func golden(t *testing.T, file string, got []byte) {
 func dump(t *testing.T, s *tfprotov6.GetProviderSchemaResponse) []byte {
 	t.Helper()
 	one := map[string]any{"provider": schemaJSON(s.Provider)}
-	for key, all := range map[string]map[string]*tfprotov6.Schema{"resource_schemas": s.ResourceSchemas, "data_source_schemas": s.DataSourceSchemas} {
+	actions := map[string]*tfprotov6.Schema{}
+	for name, a := range s.ActionSchemas {
+		actions[name] = a.Schema
+	}
+	for key, all := range map[string]map[string]*tfprotov6.Schema{"resource_schemas": s.ResourceSchemas, "data_source_schemas": s.DataSourceSchemas,
+		"ephemeral_resource_schemas": s.EphemeralResourceSchemas, actionSchemas: actions} {
 		m := map[string]any{}
 		for name, x := range all {
 			m[name] = schemaJSON(x)
 		}
 		one[key] = m
 	}
+	functions := map[string]any{}
+	for name, f := range s.Functions {
+		functions[name] = functionJSON(f)
+	}
+	one["functions"] = functions
 	var out bytes.Buffer
 	e := json.NewEncoder(&out)
 	e.SetIndent("", "  ")
@@ -151,6 +185,14 @@ func attributesJSON(attrs []*tfprotov6.SchemaAttribute) map[string]any {
 	return out
 }
 
+func functionJSON(f *tfprotov6.Function) map[string]any {
+	var params []any
+	for _, p := range f.Parameters {
+		params = append(params, map[string]any{"name": p.Name, "description": p.Description, "type": p.Type})
+	}
+	return map[string]any{"summary": f.Summary, "description": f.Description, "parameters": params, "return_type": f.Return.Type}
+}
+
 func kind(k tfprotov6.StringKind) string { return strings.ToLower(k.String()) }
 
 func nesting(n tfprotov6.SchemaObjectNestingMode) string {
@@ -172,6 +214,21 @@ func reference(s *tfprotov6.GetProviderSchemaResponse) []byte {
 	}
 	for _, name := range sorted(s.DataSourceSchemas) {
 		section("Data source `"+name+"`", s.DataSourceSchemas[name])
+	}
+	for _, name := range sorted(s.EphemeralResourceSchemas) {
+		section("Ephemeral resource `"+name+"`", s.EphemeralResourceSchemas[name])
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.ActionSchemas)) {
+		section("Action `"+name+"`", s.ActionSchemas[name].Schema)
+	}
+	out.WriteString("\n## Functions\n\n| Function | Gives | Does |\n|---|---|---|\n")
+	for _, name := range slices.Sorted(maps.Keys(s.Functions)) {
+		f := s.Functions[name]
+		var params []string
+		for _, p := range f.Parameters {
+			params = append(params, p.Name)
+		}
+		fmt.Fprintf(&out, "| `%s(%s)` | %s | %s |\n", name, strings.Join(params, ", "), typeName(f.Return.Type), f.Description)
 	}
 	return out.Bytes()
 }
@@ -224,6 +281,12 @@ func typeName(t tftypes.Type) string {
 		return "list of " + typeName(x.ElementType)
 	case tftypes.Map:
 		return "map of " + typeName(x.ElementType)
+	case tftypes.Object:
+		var names []string
+		for _, n := range slices.Sorted(maps.Keys(x.AttributeTypes)) {
+			names = append(names, "`"+n+"`")
+		}
+		return "object of " + strings.Join(names, ", ")
 	}
 	switch {
 	case t.Is(tftypes.String):

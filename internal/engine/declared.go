@@ -13,6 +13,7 @@ import (
 	"github.com/metalwright/metalwright/internal/diag"
 	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/secret"
 )
 
 // Declare makes a workspace of nodes that no folder holds a blueprint of, bound by opt.Bindings. Close it: what Declared gives
@@ -157,4 +158,9 @@ func (w *Workspace) PlanOn(o rack.Observation, bounds *plan.Bounds) plan.Plan {
 	opt.Bounds = bounds
 	p, _ := plan.Build(w.Design, o, opt)
 	return p
+}
+
+// Secret resolves a reference, for a door that hands its value on.
+func (w *Workspace) Secret(ctx context.Context, ref rack.SecretRef) (secret.Value, error) {
+	return w.resolver.Resolve(ctx, ref)
 }
