@@ -16,7 +16,7 @@ func (s *server) open(kind string, given map[string]tftypes.Value) (value, said 
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if said := all(resp.Diagnostics); said != "" {
+	if said := all(resp.Diagnostics); strings.Contains(said, "ERROR") {
 		return "", said
 	}
 	v, err := resp.Result.Unmarshal(schema.ValueType())
