@@ -79,9 +79,9 @@ labels, which stand in .metalwright/labels and are named by the bindings. metalw
 				return err
 			}
 			if factory && !a.json {
-				for _, b := range bindings {
-					user, _ := r.FactoryCredentials(b.Node)
-					a.printf("factory account of %s: %s, password in %s\n", b.Node, user, filepath.Join(w.Dir, engine.StateDir, "labels", b.Node))
+				for _, name := range r.Nodes() {
+					user, _ := r.FactoryCredentials(name)
+					a.printf("factory account of %s: %s, password in %s\n", name, user, filepath.Join(w.Dir, engine.StateDir, "labels", name))
 				}
 			}
 			if len(faults) > 0 && !a.json {
@@ -102,25 +102,26 @@ labels, which stand in .metalwright/labels and are named by the bindings. metalw
 	return c
 }
 
-// simSecrets writes the passwords of the simulated BMCs where the bindings, or a claim, look for them.
+// simSecrets writes the passwords of the simulated BMCs where the bindings, or a claim, look for them. Power shelves are not claimed:
+// they have the site's password from the start.
 func simSecrets(r *sim.Rack, bindings []rack.Binding, state string, factory bool) error {
-	folder, pass := "secrets", r.Credentials
-	if factory {
-		folder, pass = "labels", r.FactoryCredentials
-	}
-	dir := filepath.Join(state, folder)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
 	for i, b := range bindings {
-		_, p := pass(b.Node)
+		folder, pass := "secrets", r.Credentials
+		label := factory && !slices.Contains(r.Shelves(), b.Node)
+		if label {
+			folder, pass = "labels", r.FactoryCredentials
+		}
+		dir := filepath.Join(state, folder)
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return err
+		}
+		user, p := pass(b.Node)
 		if err := os.WriteFile(filepath.Join(dir, b.Node), []byte(p+"\n"), 0o600); err != nil {
 			return err
 		}
 		ref := rack.SecretRef("file:" + filepath.ToSlash(filepath.Join(engine.StateDir, folder, b.Node)))
 		bindings[i].Credential = ref
-		if factory { // what they become says the blueprint
-			user, _ := pass(b.Node)
+		if label { // what they become says the blueprint
 			bindings[i].Username, bindings[i].Credential, bindings[i].FactoryUsername, bindings[i].Factory = "", "", user, ref
 		}
 	}
@@ -259,7 +260,7 @@ func newSimLedger(a *app) *cobra.Command {
 func newSimPoke(a *app) *cobra.Command {
 	var f workspaceFlags
 	var bios, firmware, foreign, locked, spare []string
-	var power, drop, cable string
+	var power, drop, cable, location string
 	var supplies []string
 	var peril sim.Poke
 	c := &cobra.Command{
@@ -274,6 +275,7 @@ func newSimPoke(a *app) *cobra.Command {
 			}
 			body := sim.Poke{Power: power, DropVolume: drop, Cable: cable, Foreign: foreign, Locked: locked, Spare: spare,
 				Leak: peril.Leak, Hot: peril.Hot, DeadSupply: peril.DeadSupply, Well: peril.Well, Tell: peril.Tell}
+			body.Location = location
 			if body.BIOS, err = pairs(bios); err != nil {
 				return err
 			}
@@ -308,6 +310,7 @@ func newSimPoke(a *app) *cobra.Command {
 	c.Flags().StringArrayVar(&firmware, "firmware", nil, "COMPONENT=VERSION (may be repeated)")
 	c.Flags().StringVar(&power, "power", "", "On or Off")
 	c.Flags().StringVar(&drop, "drop-volume", "", "name of a volume that vanishes")
+	c.Flags().StringVar(&location, "location", "", "where its chassis says that it stands: RACK/U")
 	c.Flags().StringArrayVar(&supplies, "supply", nil, "of a power shelf: ID=OK, Warning, Critical or Absent (may be repeated)")
 	c.Flags().StringSliceVar(&foreign, "foreign", nil, "bays of free drives that come from another controller")
 	c.Flags().StringSliceVar(&locked, "locked", nil, "bays of free drives that are locked by a key which nobody here has")

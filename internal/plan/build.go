@@ -64,6 +64,7 @@ func (n *nodeBuild) wantDesign() {
 	}
 	n.checkSafety()
 	n.checkIdentity()
+	n.checkLocation()
 	n.checkGPUs()
 	n.checkCables()
 	n.planIPMI()

@@ -60,6 +60,7 @@ func (n *nodeBuild) wantGone() {
 	}
 	n.checkSafety()
 	n.checkIdentity()
+	n.checkLocation()
 	if n.node.OnDestroy == destroyResetBIOS {
 		n.resetBIOS()
 	}

@@ -9,8 +9,8 @@ type Location struct {
 	U    int    `json:"u,omitempty"` // lowest unit, counted from 1
 }
 
-// Told tells whether anything is said at all.
-func (l Location) Told() bool { return l.Rack != "" || l.U > 0 }
+// Told tells whether a place is said at all: a unit without a rack is what some controllers are delivered with.
+func (l Location) Told() bool { return l.Rack != "" }
 
 // At tells whether a location is that of a rack and unit, as far as it is told. Case and space do not count.
 func (l Location) At(rack string, u int) bool {

@@ -124,6 +124,8 @@ type Poke struct {
 	Well       bool                      `json:"well,omitempty"`        // leak, heat and dead supply are over; nobody tells it
 	Tell       string                    `json:"tell,omitempty"`        // an event without its cause: leak, hot or supply
 	Flood      int                       `json:"flood,omitempty"`       // so many events that mean nothing, at once
+	// Location is what the chassis says of its place: RACK/U.
+	Location string `json:"location,omitempty"`
 	// Supplies are those of a power shelf, by id: OK, Warning, Critical, or Absent when it was pulled.
 	Supplies map[string]string `json:"supplies,omitempty"`
 	// Settings are bodies of writes to resources of settings, by URI.
@@ -257,6 +259,9 @@ func (b *BMC) Poke(p Poke) error {
 		b.boot.order = slices.Clone(p.BootOrder)
 	}
 	if err := b.pokePorts(p.Ports); err != nil {
+		return err
+	}
+	if err := b.pokeLocation(p.Location); err != nil {
 		return err
 	}
 	if err := b.pokeSupplies(p.Supplies); err != nil {

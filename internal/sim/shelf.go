@@ -53,7 +53,8 @@ func newShelf(r *Rack, s rack.PowerShelf, hw rack.Hardware, plan []faultPick) (*
 	}
 	b.comps = []*component{{name: "bmc", version: "r1.3.8", factory: "r1.3.8"}}
 	b.logs = newLogs(b)
-	b.accounts = newAccounts(b)
+	user, pass := r.Credentials(s.Name) // of the site from the start: only nodes are claimed
+	b.accounts = []*account{{id: accountSpecs[d.name].first, user: user, pass: pass, enabled: true}}
 	b.tell, b.subs = newTeller(d), newSubscriptions(d)
 	b.routes = shelfRoutes(b)
 	return b, nil

