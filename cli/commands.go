@@ -12,7 +12,7 @@ func commands(a *app) []*cobra.Command {
 		newInit(a), newValidate(a), newFmt(a), newExpand(a), newExplain(a), newTest(a), newLock(a),
 		newPlan(a), newApply(a), newVerify(a), newDestroy(a), newCable(a), newSwitch(a),
 		newDiscover(a), newBind(a), newSurvey(a), newEvents(a),
-		newPower(a), newBoot(a), newBMC(a), newMedia(a), newDisk(a), newLED(a), newLogs(a), newJobs(a),
+		newPower(a), newShelf(a), newBoot(a), newBMC(a), newMedia(a), newDisk(a), newLED(a), newLogs(a), newJobs(a),
 		newJournal(a), newEvidence(a), newUnlock(a), newRotate(a),
 		newSim(a),
 		newVersion(a),

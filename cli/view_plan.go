@@ -212,7 +212,7 @@ func describe(s step.Step) []string {
 	case step.AccountChange:
 		return []string{accountLine(s)}
 	case step.ShelfPower:
-		return []string{shelfLine(s)}
+		return shelfLines(s)
 	case step.Certificate:
 		return []string{certificateLine(s)}
 	case step.LED:

@@ -99,10 +99,10 @@ func (a *app) showPower(p plan.Plan) {
 	}
 }
 
-// shelfLine says what a step does to the rails of a shelf.
-func shelfLine(s step.Step) string {
+// shelfLines say what a step does to the rails of a shelf, and what hangs on them.
+func shelfLines(s step.Step) []string {
 	if s.Want["cycled"] == true {
-		return "~ rails cycled: " + s.Why
+		return []string{"~ rails off and on", s.Why}
 	}
-	return fmt.Sprintf("~ rails %v -> %v", word(s.Expect["power_state"]), word(s.Want["power_state"]))
+	return []string{fmt.Sprintf("~ rails %v -> %v", word(s.Expect["power_state"]), word(s.Want["power_state"])), s.Why}
 }

@@ -100,8 +100,13 @@ func (w *Workspace) Say(ctx context.Context, v plan.Verb, nodes []string) (plan.
 	allowed := slices.DeleteFunc(slices.Clone(nodes), func(name string) bool {
 		return slices.ContainsFunc(refused, func(n plan.Note) bool { return n.Node == name })
 	})
-	o := w.Glance(ctx, allowed, lookFor(v))
+	v.Now = w.opt.Now
+	o := w.glanceFor(ctx, v, allowed)
 	p := plan.Say(w.Design, o, v, allowed)
+	if v.Do == plan.DoOn && p.Refused() { // what was not looked at counts as on: perhaps it is not
+		o = joined(o, w.Glance(ctx, w.sharing(allowed), 0))
+		p = plan.Say(w.Design, o, v, allowed)
+	}
 	p.Report.Blocked = append(p.Report.Blocked, refused...)
 	return p, o
 }
@@ -162,7 +167,7 @@ func (w *Workspace) do(ctx context.Context, v plan.Verb, req apply.Request, opt 
 	for _, n := range res.Nodes {
 		nodes = append(nodes, n.Node)
 	}
-	after := w.Glance(ctx, nodes, lookFor(v))
+	after := w.glanceFor(ctx, v, nodes)
 	return res, writeJSON(filepath.Join(w.runDir(res.Plan), "after.json"), after)
 }
 

@@ -157,9 +157,11 @@ func (b *builder) finish(planned []*nodeBuild, shelves []NodePlan) (Plan, Report
 		rollouts = append(rollouts, rollout{np.Name, n.rolloutOf(), n.rank()})
 	}
 	p.Waves = rankedWaves(rollouts)
-	p.Power = b.domains(planned)
 	if b.opt.Bounds != nil && b.opt.Bounds.AllowFailed != nil {
 		for i := range p.Waves {
+			if waitedFor(p.Waves[i].Name) { // nothing comes up on rails that did not
+				continue
+			}
 			p.Waves[i].AllowFailed = *b.opt.Bounds.AllowFailed
 		}
 	}
@@ -168,6 +170,7 @@ func (b *builder) finish(planned []*nodeBuild, shelves []NodePlan) (Plan, Report
 			p.Nodes = append(p.Nodes, byName[name])
 		}
 	}
+	p.Power = domains(b.d, b.gate, p.Nodes)
 	b.report.sort()
 	p.Report = b.report
 	p.Digest = p.ComputeDigest()

@@ -17,6 +17,14 @@ func holds(d rack.Design, o rack.Observation, node rack.Node, dev rack.Device, s
 			out = append(out, Hold{Name: "rack/" + r.Name, Shared: !slices.ContainsFunc(steps, movesPower)})
 		}
 	}
+	for _, s := range d.ShelvesOf(node) { // in another rack: who switches there shares the budget too
+		for _, r := range d.Racks {
+			if r.Address == s.Rack && r.Address != node.Rack && r.Name != "" &&
+				!slices.ContainsFunc(out, func(h Hold) bool { return h.Name == "rack/"+r.Name }) {
+				out = append(out, Hold{Name: "rack/" + r.Name, Shared: !slices.ContainsFunc(steps, movesPower)})
+			}
+		}
+	}
 	for _, other := range o.Devices {
 		if other.Endpoint != "" && other.Endpoint == dev.Endpoint && other.Node != dev.Node {
 			return append(out, Hold{Name: "chassis/" + other.Endpoint})

@@ -161,11 +161,11 @@ func rankOf(n rack.Node, early, off bool) int {
 	return rankNodes
 }
 
-// domains says what this plan does to hosts that share their power. A domain of which nobody wrote anything down is left out: its
+// domains says what a plan does to hosts that share their power. A domain of which nobody wrote anything down is left out: its
 // power-ons are kept apart by the default.
-func (b *builder) domains(planned []*nodeBuild) []PowerDomain {
+func domains(d rack.Design, gate *powerGate, nodes []NodePlan) []PowerDomain {
 	var out []PowerDomain
-	for _, p := range b.d.PowerDomains() {
+	for _, p := range d.PowerDomains() {
 		x := PowerDomain{Name: p.Name}
 		told := len(p.Shelves) > 0
 		for _, r := range p.Racks {
@@ -175,9 +175,9 @@ func (b *builder) domains(planned []*nodeBuild) []PowerDomain {
 		for _, s := range p.Shelves {
 			x.Shelves = append(x.Shelves, s.Name)
 		}
-		for _, n := range planned {
-			if p.Has(n.node.Name) && slices.ContainsFunc(n.steps, inrush) {
-				x.Nodes = append(x.Nodes, n.node.Name)
+		for _, n := range nodes {
+			if p.Has(n.Name) && slices.ContainsFunc(n.Steps, inrush) {
+				x.Nodes = append(x.Nodes, n.Name)
 			}
 		}
 		if !told || len(x.Nodes) == 0 {
@@ -187,7 +187,7 @@ func (b *builder) domains(planned []*nodeBuild) []PowerDomain {
 			x.StaggerS = DefaultStaggerS
 		}
 		slices.Sort(x.Nodes)
-		x.Limits = b.limits(p)
+		x.Limits = gate.limits(p)
 		out = append(out, x)
 	}
 	return out
@@ -198,9 +198,9 @@ func inrush(s step.Step) bool {
 	return s.Kind == step.Power && s.Want["power_state"] == powerOn || s.Kind == step.Reset && s.Activation.Host()
 }
 
-func (b *builder) limits(p rack.PowerDomain) []Limit {
+func (g *powerGate) limits(p rack.PowerDomain) []Limit {
 	var out []Limit
-	for _, pool := range b.gate.pools {
+	for _, pool := range g.pools {
 		if !slices.ContainsFunc(pool.nodes, func(n rack.Node) bool { return p.Has(n.Name) }) {
 			continue
 		}

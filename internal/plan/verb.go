@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/metalwright/metalwright/internal/diag"
 	"github.com/metalwright/metalwright/internal/rack"
@@ -39,6 +40,9 @@ type Verb struct {
 	Aux    bool   // of power cycle: standby power too
 	// Consent is whoever takes it upon himself that data is lost, and why; for verbs that lose some.
 	Consent *rack.DataLossGrant
+
+	EveryTray bool      // of shelf off and cycle: consent that everything on the rails may lose its power
+	Now       time.Time // for expiry of waivers; not a part of what is said
 }
 
 // String is the verb as it stands in plan and journal.
@@ -50,6 +54,9 @@ func (v Verb) String() string {
 	if v.Aux {
 		words = append(words, "--aux")
 	}
+	if v.EveryTray {
+		words = append(words, "--every-tray")
+	}
 	if v.Manner != "" {
 		words = append(words, "--"+v.Manner)
 	}
@@ -58,7 +65,8 @@ func (v Verb) String() string {
 
 // Interrupts tells whether a step takes a host down or the BMC away from whoever else uses it: what wants a question.
 func Interrupts(s step.Step) bool {
-	return s.Kind == step.Reset || s.Kind == step.Power && s.Want["power_state"] == powerOff
+	return s.Kind == step.Reset || s.Kind == step.Power && s.Want["power_state"] == powerOff ||
+		s.Kind == step.ShelfPower && s.Want["power_state"] != powerOn
 }
 
 // Drops tells whether a step throws away what somebody has staged and waits for its turn: that wants a question too.
@@ -69,7 +77,11 @@ func Drops(s step.Step) bool { return s.Kind == step.ClearJobs && len(s.Args.Tar
 func Say(d rack.Design, o rack.Observation, v Verb, nodes []string) Plan {
 	p := Plan{Format: Format, Design: d.Digest(), Observation: o.Digest(), Nodes: []NodePlan{}, Waves: []Wave{}, Verb: v.String(),
 		Report: Report{Waiting: []Note{}, Blocked: []Note{}, Unreadable: []Note{}, NotPlanned: []Note{}}}
-	wave := Wave{Name: "1", MaxParallel: defaultMaxParallel, OnError: onErrorContinue, AllowFailed: len(nodes)}
+	if v.Shelf() {
+		v.sayShelf(d, o, &p, nodes)
+		p.Digest = p.ComputeDigest()
+		return p
+	}
 	for _, name := range nodes {
 		n, ok := d.Node(name)
 		if !ok {
@@ -113,11 +125,10 @@ func Say(d rack.Design, o rack.Observation, v Verb, nodes []string) Plan {
 		activate(steps)
 		np.Holds = holds(d, o, n, dev, steps)
 		p.Nodes = append(p.Nodes, np)
-		wave.Nodes = append(wave.Nodes, n.Name)
 	}
-	if len(p.Nodes) > 0 {
-		p.Waves = append(p.Waves, wave)
-	}
+	gate := v.budget(d, o, &p)
+	v.waves(d, &p)
+	p.Power = domains(d, gate, p.Nodes)
 	p.Digest = p.ComputeDigest()
 	return p
 }

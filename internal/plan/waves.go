@@ -93,6 +93,12 @@ func rankedWaves(nodes []rollout) []Wave {
 	return out
 }
 
+// waitedFor tells whether a wave is one of a rank that nodes of a later one need whole.
+func waitedFor(wave string) bool {
+	return slices.ContainsFunc(rankNames[:rankNodes], func(name string) bool { return wave == name || strings.HasPrefix(wave, name+" ") }) &&
+		!strings.HasPrefix(wave, rankNames[rankSwitchesOff])
+}
+
 // waves cuts each group into its canaries and then chunks of at most MaxParallel, and joins the first waves of all
 // groups, the second waves, and so on: a canary speaks for its own platform only, so platforms need not wait for each
 // other.
