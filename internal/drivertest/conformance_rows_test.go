@@ -67,10 +67,13 @@ func kindRows() []row {
 			func(b *sim.BMC) bool { return b.Truth().Light == rack.LEDLit })},
 		{key: "dump", what: "the vendor's own diagnostic data; no blueprint asks for it", more: "TestDump", run: dumpRow},
 		{key: "clear_jobs", what: "a job that waits; the recovery ladder asks for it", more: "internal/apply:TestLadder", run: jobsRow},
-		{key: "shelf_power", elsewhere: "asked of the controller of a power shelf, which is no node", more: "internal/plan:TestShelfRails internal/sim:TestShelf"},
+		{key: "shelf_power", elsewhere: "asked of the controller of a power shelf, which is no node", more: "TestShelfDriver TestShelfCut internal/plan:TestShelfRails internal/sim:TestShelf"},
 		{key: "account", what: "the first claim of a BMC in its factory state", more: "TestClaim TestClaimCutAtEveryRequest TestClaimCutAtEveryRecord", run: claimRow},
 	}
 }
+
+// shelfElsewhere is who does what is said of a power shelf.
+const shelfElsewhere = "asked of the controller of a power shelf, which is no node"
 
 func verbRows() []row {
 	powered := func(want string) func(*sim.BMC) bool { return func(b *sim.BMC) bool { return b.Truth().Power == want } }
@@ -93,6 +96,10 @@ func verbRows() []row {
 		{key: "power off --graceful", what: "the OS ends it", more: "TestManners", run: byHand(plan.Verb{Do: plan.DoOff, Manner: step.Graceful}, nil, powered("Off"))},
 		{key: "power cycle", what: "of a host that runs", more: "TestManners", run: byHand(plan.Verb{Do: plan.DoCycle}, nil, restarted)},
 		{key: "power cycle --aux", what: "standby power too", more: "TestDriver", run: byHand(plan.Verb{Do: plan.DoCycle, Aux: true}, nil, reset("aux_cycle"))},
+		{key: "shelf status", elsewhere: shelfElsewhere, more: "internal/bmc/inventory:TestShelfFacet internal/sim:TestShelf"},
+		{key: "shelf on", elsewhere: shelfElsewhere, more: "TestShelfDriver internal/plan:TestSayShelf"},
+		{key: "shelf off", elsewhere: shelfElsewhere, more: "TestShelfDriver internal/plan:TestSayShelf"},
+		{key: "shelf cycle", elsewhere: shelfElsewhere, more: "TestShelfDriver TestShelfCut internal/plan:TestSayShelf"},
 		{key: "power reset", what: "of a host that runs", more: "TestManners", run: byHand(plan.Verb{Do: plan.DoReset}, nil, restarted)},
 		{key: "boot once", what: "from the network", more: "TestDriver", run: byHand(plan.Verb{Do: plan.DoBoot, Value: "network"}, nil, func(b *sim.BMC) bool { return b.Truth().BootOnce == "Pxe" })},
 		{key: "boot order", what: "the lasting order", more: "TestGlance", run: seen(bmc.LookBoot, func(_ rack.Device, s rack.System) bool { return s.Boot != nil && len(s.Boot.Order) > 0 })},
