@@ -44,7 +44,7 @@ func (a *app) disks(ctx context.Context, f *handFlags, args []string) error {
 		return err
 	}
 	defer func() { _ = w.Close() }()
-	o := w.Survey(ctx, engine.SurveyOptions{Only: nodes, Disks: true, Progress: a.progress("read")})
+	o := w.Survey(ctx, engine.SurveyOptions{Only: nodes, Facets: []rack.Facet{rack.FacetDrives}, Progress: a.progress("read")})
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -247,6 +247,7 @@ func (s *soak) judgeJournal(res Result) {
 	if err := journal.Audit(records, s.world.Plan().Digest); err != nil {
 		s.violate("journal: %v", err)
 	}
+	s.judgeErases(records, res)
 	if l := s.world.Ledger(); l.Opened != l.Closed && s.pid == 1 {
 		s.violate("%d drivers were opened and %d closed", l.Opened, l.Closed)
 	}

@@ -130,7 +130,9 @@ var variants = map[string]variant{
 const variantCuts = 8
 
 // TestSoakCatches holds every variant against the soak. A variant that nothing notices is a hole in the invariants.
-func TestSoakCatches(t *testing.T) {
+func TestSoakCatches(t *testing.T) { catches(t, variants) }
+
+func catches(t *testing.T, variants map[string]variant) {
 	for name, v := range variants {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

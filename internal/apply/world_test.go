@@ -77,6 +77,7 @@ type fakeNode struct {
 	created    map[string]int
 	volumeFrom time.Time
 	settings   map[step.ID]bool // boot order, boot once, media
+	drives     map[string]fakeDrive
 
 	flash      string // component being written
 	flashFrom  time.Time
@@ -109,7 +110,7 @@ func (w *fakeRack) fork() *fakeRack {
 		x.staged, x.volumes, x.created = maps.Clone(n.staged), maps.Clone(n.volumes), maps.Clone(n.created)
 		x.settings, x.lastReset = maps.Clone(n.settings), maps.Clone(n.lastReset)
 		x.pushes, x.resets = maps.Clone(n.pushes), maps.Clone(n.resets)
-		x.taken = maps.Clone(n.taken)
+		x.taken, x.drives = maps.Clone(n.taken), cloneDrives(n.drives)
 		c.nodes[name] = &x
 	}
 	return c
@@ -272,6 +273,9 @@ func (n *fakeNode) makePlan(special string) plan.NodePlan {
 	if has("volume", 2) {
 		add(step.Step{Kind: step.Volume, Activation: step.None, Expect: step.Facts{"exists": false}, Want: step.Facts{"name": "boot"}})
 	}
+	if has("erase", 3) {
+		n.planErases(add)
+	}
 	switch {
 	case !n.power:
 		add(step.Step{Kind: step.Power, Activation: step.None, Expect: step.Facts{"power_state": "Off"},
@@ -294,7 +298,7 @@ func (n *fakeNode) makePlan(special string) plan.NodePlan {
 
 // plainKinds are the kinds of step that the rack in memory knows no more of than whether it was done, besides the boot order.
 var plainKinds = sync.OnceValue(func() []step.Kind {
-	own := []step.Kind{step.Power, step.BIOS, step.BootOrder, step.Volume, step.Firmware, step.Reset, step.ClearJobs}
+	own := []step.Kind{step.Power, step.BIOS, step.BootOrder, step.Volume, step.Erase, step.Firmware, step.Reset, step.ClearJobs}
 	return slices.DeleteFunc(slices.Clone(stepKinds()), func(k step.Kind) bool { return slices.Contains(own, k) })
 })
 
@@ -435,6 +439,8 @@ func (n *fakeNode) untrue(s step.Step) string {
 		if at, ok := n.volumes["boot"]; !ok || time.Now().Before(at) {
 			return "there is no volume"
 		}
+	case step.Erase:
+		return n.notErased(s)
 	case step.Power:
 		if !n.power {
 			return "the host is off"
@@ -522,6 +528,7 @@ func (w *fakeRack) Violations(over bool) []string {
 				out = append(out, fmt.Sprintf("%s: volume %s was created %d times", n.name, name, got))
 			}
 		}
+		out = append(out, n.eraseViolations()...)
 		if over && n.flash != "" {
 			out = append(out, fmt.Sprintf("%s: %s is still being written at the end", n.name, n.flash))
 		}

@@ -62,6 +62,8 @@ func (n *fakeNode) standing(s step.Step, op *step.Op) step.State {
 		return n.standingReset(s, op)
 	case step.ClearJobs:
 		return n.standingJobs()
+	case step.Erase:
+		return n.standingErase(s, op)
 	case step.Volume:
 		at, ok := n.volumes["boot"]
 		switch now := time.Now(); {
@@ -212,7 +214,7 @@ func (d *fakeDriver) Act(ctx context.Context, s step.Step, record func(step.Op) 
 // actFault picks what goes wrong with this attempt. Faults end: an action works at its third try.
 func (n *fakeNode) actFault(s step.Step) string {
 	budget := 2
-	if s.Kind == step.BIOS && n.fault.deaf || s.Kind == step.Firmware && n.fault.badFlash == s.Args.Component {
+	if s.Kind == step.BIOS && n.fault.deaf || s.Kind == step.Firmware && n.fault.badFlash == s.Args.Component || n.warnsAt(s) {
 		budget = 1
 	}
 	if n.fault.wedge != "" && s.Kind == n.fault.wedgeAt {
@@ -287,6 +289,8 @@ func (d *fakeDriver) affect(s step.Step, fault string) error {
 		n.created["boot"]++
 		n.volumeFrom = time.Now()
 		n.volumes["boot"] = time.Now().Add(time.Minute + time.Duration(n.roll("volume", 120))*time.Second)
+	case step.Erase:
+		n.erase(s)
 	case step.Power:
 		if !n.power {
 			n.power = true

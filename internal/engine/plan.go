@@ -21,7 +21,6 @@ type SurveyOptions struct {
 	Cables   bool                  // read too what BMCs tell of the neighbours of ports
 	skip     []string              // addresses of nodes that are not read: their BMCs are not claimed
 	Facets   []rack.Facet          // read too
-	Disks    bool                  // read too what is foreign, locked or spare, and what controllers offer
 }
 
 // Survey reads every node of the Design, and the power shelves that they hang on, and says as a gap what could not be read. It changes nothing.
@@ -58,8 +57,6 @@ func (w *Workspace) facets(n rack.Node, opt SurveyOptions) []rack.Facet {
 		return w.Design.Facets(n)
 	case opt.Cables:
 		return []rack.Facet{rack.FacetNeighbours}
-	case opt.Disks:
-		return []rack.Facet{rack.FacetDrives}
 	}
 	return nil
 }

@@ -56,6 +56,17 @@ func (n *nodeBuild) planVolumes() {
 	v.planCaches(specs)
 	v.planSpares(specs)
 	v.planNamespaces()
+	for _, c := range v.inits { // last: a slow one takes hours
+		v.add(c)
+	}
+}
+
+// sentenceEnd ends a text with a full stop, unless it ends a sentence already.
+func sentenceEnd(s string) string {
+	if strings.HasSuffix(s, "?") || strings.HasSuffix(s, ".") {
+		return s
+	}
+	return s + "."
 }
 
 // volumeBuild is the local volumes of one host.
@@ -69,6 +80,7 @@ type volumeBuild struct {
 
 	found   map[string]rack.Volume  // by name of the spec: the volume that it is
 	made    map[string][]rack.Drive // by name of the spec: the drives of the volume that is made
+	inits   []*change               // of the volumes that are made
 	cleared map[string]string       // serial of a drive whose foreign configuration is cleared → key of that change
 	imports bool                    // a foreign configuration is imported: which volumes come of it, the next plan sees
 	resets  bool                    // a controller is reset: its drives are planned for by the next plan
@@ -193,7 +205,7 @@ func (v *volumeBuild) create(s rack.VolumeSpec) {
 	}
 	need, problem := memberCount(s)
 	if problem != "" {
-		v.block("volume.members", "Wrong number of drives", fmt.Sprintf("Volume %q: %s.", s.Name, problem), v.origin(s))
+		v.block("volume.members", "Wrong number of drives", fmt.Sprintf("Volume %q: %s", s.Name, sentenceEnd(problem)), v.origin(s))
 		return
 	}
 	byController, free, used, unsure := v.candidates(s.Drives)
@@ -290,7 +302,8 @@ func makes(c rack.StorageController, raid string) bool {
 func memberCount(s rack.VolumeSpec) (count int, problem string) {
 	least := rack.RAIDLeast(s.RAID)
 	if least == 0 {
-		return 0, fmt.Sprintf("RAID type %q is unknown.%s", s.RAID, strings.TrimSuffix(didYouMean(strings.ToUpper(s.RAID), rack.RAIDTypes()), "."))
+		return 0, fmt.Sprintf("RAID type %q is unknown; there is %s.%s", s.RAID, strings.Join(rack.RAIDTypes(), ", "),
+			didYouMean(strings.ToUpper(s.RAID), rack.RAIDTypes()))
 	}
 	count = s.Drives.Count
 	switch {

@@ -279,7 +279,7 @@ func (v *volumeBuild) initialize(s rack.VolumeSpec, c rack.StorageController, pa
 	if s.Initialize == "" {
 		return
 	}
-	v.add(&change{key: "volume_init:" + s.Name, needs: []need{{made.key, "a volume is initialised once it is there"}},
+	v.inits = append(v.inits, &change{key: "volume_init:" + s.Name, needs: []need{{made.key, "a volume is initialised once it is there"}},
 		step: step.Step{Kind: step.VolumeInit, Activation: step.None, Want: step.Facts{"name": made.step.Want["name"], "method": s.Initialize},
 			EstimatedS: volumeS, Origin: v.origin(s), Args: step.Args{Path: c.Volumes, Drives: paths, Store: c.Path},
 			Why: "initialize = " + strings.ToLower(s.Initialize) + ", of the new volume"}})

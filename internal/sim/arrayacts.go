@@ -165,11 +165,13 @@ func (b *BMC) controllerAct(c *call, ctl *controller, act string) (func(), *answ
 }
 
 func (b *BMC) clearForeign(ctl *controller) {
+	had := false
 	for _, d := range ctl.drives {
-		if d.foreign {
-			d.foreign = false
-			b.led.ForeignCleared++
-		}
+		had = had || d.foreign
+		d.foreign = false
+	}
+	if had {
+		b.led.ForeignCleared++
 	}
 }
 
@@ -374,8 +376,39 @@ func (b *BMC) deleteNamespace(ctl *controller, n *namespace) *answer {
 	return b.done()
 }
 
+// pokeVolume makes a volume behind everybody's back.
+func (b *BMC) pokeVolume(p *PokeVolume) error {
+	kind, known := members[p.RAID]
+	for _, ctl := range b.store {
+		v := &volume{raid: p.RAID, ctl: ctl, strip: usualStrip, read: "Off", write: "WriteThrough"}
+		for _, d := range ctl.drives {
+			if ctl.raid && d.volume == nil && slices.Contains(p.Bays, d.bay) {
+				v.drives = append(v.drives, d)
+				v.capacity = d.facts.CapacityBytes
+			}
+		}
+		if !known || len(v.drives) != len(p.Bays) || len(v.drives) < kind.least {
+			continue
+		}
+		v.capacity *= int64(kind.usable(len(v.drives)))
+		b.nameVolume(v)
+		v.name = p.Name
+		ctl.volumes = append(ctl.volumes, v)
+		for _, d := range v.drives {
+			d.volume = v
+		}
+		return nil
+	}
+	return fmt.Errorf("poke %s: no %s can be made of the drives in bays %s", b.name, p.RAID, strings.Join(p.Bays, ", "))
+}
+
 // pokeDrives makes drives foreign, locked or spare behind everybody's back, by bay.
 func (b *BMC) pokeDrives(p Poke) error {
+	if p.Volume != nil {
+		if err := b.pokeVolume(p.Volume); err != nil {
+			return err
+		}
+	}
 	for _, x := range []struct {
 		bays []string
 		set  func(*drive)

@@ -31,7 +31,7 @@ type Ledger struct {
 	DrivesErased         int            `json:"drives_erased,omitempty"`
 	SparesSet            int            `json:"spares_set,omitempty"`
 	ForeignImported      int            `json:"foreign_imported,omitempty"` // configurations taken over
-	ForeignCleared       int            `json:"foreign_cleared,omitempty"`  // drives whose configuration was thrown away
+	ForeignCleared       int            `json:"foreign_cleared,omitempty"`  // configurations thrown away
 	ControllersReset     int            `json:"controllers_reset,omitempty"`
 	NamespacesCreated    int            `json:"namespaces_created,omitempty"`
 	PortsSet             int            `json:"ports_set,omitempty"` // network functions whose settings a boot changed
@@ -113,6 +113,7 @@ type Poke struct {
 	Foreign    []string                  `json:"foreign,omitempty"`     // bays of free drives that come from another controller
 	Locked     []string                  `json:"locked,omitempty"`      // bays of free drives that are locked by a key nobody here has
 	Spare      []string                  `json:"spare,omitempty"`       // bays of free drives that somebody makes global hot spares
+	Volume     *PokeVolume               `json:"volume,omitempty"`      // somebody makes one of free drives
 	EjectMedia bool                      `json:"eject_media,omitempty"`
 	BootOrder  []string                  `json:"boot_order,omitempty"`
 	Ports      map[string]map[string]any `json:"ports,omitempty"`       // settings of network functions, by ADAPTER/PORT
@@ -130,6 +131,13 @@ type Poke struct {
 	Supplies map[string]string `json:"supplies,omitempty"`
 	// Settings are bodies of writes to resources of settings, by URI.
 	Settings map[string]map[string]any `json:"settings,omitempty"`
+}
+
+// PokeVolume is a volume that somebody makes of the free drives in some bays.
+type PokeVolume struct {
+	Name string   `json:"name"`
+	RAID string   `json:"raid"`
+	Bays []string `json:"bays"`
 }
 
 // Ledger returns a copy of the counts.

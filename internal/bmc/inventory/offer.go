@@ -99,6 +99,7 @@ func (r *reader) standardOffer(ctx context.Context, u redfish.Object, drives []*
 		}
 		if creatable(caps.Obj, "NVMeNamespaceProperties") {
 			o.Namespace = true
+			c.CanCreate = c.CanCreate && creatable(caps.Obj, "RAIDType") // a collection of namespaces takes no volumes
 			c.Volumes = u.Link("Volumes")
 		}
 		o.Volume = volumeOffer(caps.Obj)
