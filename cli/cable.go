@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/fabric"
 	"github.com/metalwright/metalwright/internal/rack"
 )
@@ -77,27 +78,28 @@ func (a *app) deliver(path, text, what string) error {
 
 func newCableVerify(a *app) *cobra.Command {
 	var f workspaceFlags
-	var fromBMC bool
+	var from cableSources
 	c := &cobra.Command{
 		Use: "verify [DIR]", Short: "Hold what LLDP and its like told against the planned cables",
 		Long: `Verify holds neighbours that were seen against the planned cables, and names each that is wrong, missing, swapped or extra by rack,
 unit, port, label and colour, with what to do. --lldp takes files or folders of lldpctl -f json (also json0), SONiC's APPL_DB, NetQ's
 topology graph, ibnetdiscover, and show lldp neighbors of EOS and NX-OS; a file that does not say whose neighbours it has is named after
-them: leaf1.json. --from-bmc asks the BMCs. What nobody told of is unknown, and never in order. It ends with 2 when a cable is not as
+them: leaf1.json. --live asks the bound leaf and spine switches, --from-bmc the BMCs. What nobody told of is unknown, and never in order. It ends with 2 when a cable is not as
 planned, with 3 when none is known to be wrong and not all are known.` +
 			codes(exitDone, exitError, exitChanges, exitStopped, exitInterrupted),
-		Example: "  metalwright cable verify lab --lldp ./lldp/\n  metalwright cable verify lab --from-bmc\n  metalwright cable verify lab --lldp ib.out --json",
-		Args:    cobra.MaximumNArgs(1),
+		Example: "  metalwright cable verify lab --lldp ./lldp/\n  metalwright cable verify lab --live\n  metalwright cable verify lab --from-bmc\n" +
+			"  metalwright cable verify lab --lldp ib.out --json",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			if len(f.lldp) == 0 && !fromBMC {
-				return errors.New("nothing to hold the cables against: give --lldp PATH or --from-bmc")
+			if len(f.lldp) == 0 && !from.any() {
+				return errors.New("nothing to hold the cables against: give --lldp PATH, --live or --from-bmc")
 			}
 			w, err := a.load(&f, args)
 			if err != nil {
 				return err
 			}
 			defer func() { _ = w.Close() }()
-			found, _, err := w.VerifyCables(c.Context(), fromBMC, a.progress("read"))
+			found, _, err := w.VerifyCables(c.Context(), from.CableSources, a.progress("read"))
 			if err != nil {
 				return err
 			}
@@ -114,9 +116,19 @@ planned, with 3 when none is known to be wrong and not all are known.` +
 	}
 	f.add(c)
 	f.addLLDP(c)
-	c.Flags().BoolVar(&fromBMC, "from-bmc", false, "ask the BMCs which neighbours their hosts' ports have")
+	from.add(c)
 	return c
 }
+
+// cableSources are the flags that say whom to ask for neighbours.
+type cableSources struct{ engine.CableSources }
+
+func (s *cableSources) add(c *cobra.Command) {
+	c.Flags().BoolVar(&s.BMCs, "from-bmc", false, "ask the BMCs which neighbours their hosts' ports have")
+	c.Flags().BoolVar(&s.Switches, "live", false, "ask the leaf and spine switches that are bound")
+}
+
+func (s *cableSources) any() bool { return s.BMCs || s.Switches }
 
 func cableCode(f fabric.Findings) error {
 	switch {
@@ -162,12 +174,12 @@ func (a *app) showCables(f fabric.Findings) {
 
 func newCableRegister(a *app) *cobra.Command {
 	var f workspaceFlags
-	var fromBMC bool
+	var from cableSources
 	var out, by string
 	c := &cobra.Command{
 		Use: "register [DIR]", Short: "Write the cable register that auditors ask for",
 		Long: `Register writes one row a cable: label, colour, both ends in full, run, kind, length, speed, and how far it goes: within the rack, within
-the site, between sites, out of the country. With --lldp or --from-bmc the cables that are as planned get the day of verification.
+the site, between sites, out of the country. With --lldp, --live or --from-bmc the cables that are as planned get the day of verification.
 Classification, seals and who installed a cable are left empty for a person.` + codes(exitDone, exitError, exitInterrupted),
 		Example: "  metalwright cable register lab -o cables.csv\n  metalwright cable register lab --lldp seen/ --verified-by anna -o r.csv",
 		Args:    cobra.MaximumNArgs(1),
@@ -178,8 +190,8 @@ Classification, seals and who installed a cable are left empty for a person.` + 
 			}
 			defer func() { _ = w.Close() }()
 			var v fabric.Verified
-			if len(f.lldp) > 0 || fromBMC {
-				found, _, err := w.VerifyCables(c.Context(), fromBMC, a.progress("read"))
+			if len(f.lldp) > 0 || from.any() {
+				found, _, err := w.VerifyCables(c.Context(), from.CableSources, a.progress("read"))
 				if err != nil {
 					return err
 				}
@@ -194,7 +206,7 @@ Classification, seals and who installed a cable are left empty for a person.` + 
 	}
 	f.add(c)
 	f.addLLDP(c)
-	c.Flags().BoolVar(&fromBMC, "from-bmc", false, "ask the BMCs which neighbours their hosts' ports have")
+	from.add(c)
 	c.Flags().StringVar(&by, "verified-by", "", "who verified, for the register")
 	c.Flags().StringVarP(&out, "out", "o", "", "write to this file instead of standard output")
 	return c

@@ -13,10 +13,10 @@ import (
 
 func newSwitch(a *app) *cobra.Command {
 	c := &cobra.Command{
-		Use: "switch", GroupID: "rack", Short: "Render the configuration of the fabrics' switches",
-		Example: "  metalwright switch render lab -o configs/",
+		Use: "switch", GroupID: "rack", Short: "Render the configuration of the fabrics' switches, and compare it",
+		Example: "  metalwright switch render lab -o configs/\n  metalwright switch status lab",
 	}
-	c.AddCommand(newSwitchRender(a))
+	c.AddCommand(newSwitchRender(a), newSwitchStatus(a))
 	return c
 }
 
@@ -28,7 +28,8 @@ func newSwitchRender(a *app) *cobra.Command {
 		Use: "render [DIR]", Short: "Write what NVUE or SONiC is to be told: BGP, RoCE, addresses",
 		Long: `Render gives the configuration of every switch with an os: for cumulus the object that nv config patch and the NVUE API take, for sonic
 tables to merge into config_db.json. It follows from the blueprint alone: BGP unnumbered, RoCE with PFC and ECN, rail addresses,
-management, and the site's own NTP, DNS and syslog servers. Nothing is written to a switch. A switch without a configuration is
+management, and the site's own NTP, DNS and syslog servers. Nothing is written to a switch: metalwright apply does that for those that
+are bound. A switch without a configuration is
 named, with the reason.` + codes(exitDone, exitError),
 		Example: "  metalwright switch render lab --switch leaf1\n  metalwright switch render lab -o configs/\n  metalwright switch render lab --json",
 		Args:    cobra.MaximumNArgs(1),

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/plan"
+	"github.com/metalwright/metalwright/internal/step"
 )
 
 func newVerify(a *app) *cobra.Command {
@@ -85,11 +87,23 @@ func (a *app) showDrift(p plan.Plan, drift []plan.Change) {
 		a.printf("✓ no drift: a new plan is empty\n")
 		return
 	}
-	a.printf("%s in %s; %s would repair it\n", count(len(drift), "change"), count(len(p.Nodes), "node"), resetWords(resets))
+	a.printf("%s in %s; %s would repair it\n", count(len(drift), "change"), strings.Join(planSize(p, 0), " and "), resetWords(resets))
 }
 
 func (a *app) showChanges(changes []plan.Change) {
+	ofSwitch, shown := map[string]int{}, map[string]int{}
 	for _, c := range changes {
+		if c.Kind == step.Switch {
+			ofSwitch[c.Node]++
+		}
+	}
+	for _, c := range changes {
+		if shown[c.Node]++; c.Kind == step.Switch && shown[c.Node] > maxSwitchLines { // a new switch has hundreds
+			if shown[c.Node] == maxSwitchLines+1 {
+				a.printf("… %s: %d settings more, listed by metalwright switch status --switch %s --diff\n", c.Node, ofSwitch[c.Node]-maxSwitchLines, c.Node)
+			}
+			continue
+		}
 		a.fact("", fmt.Sprintf("~ %s %s %s  %v -> %v", c.Node, c.Kind, c.Name, word(c.From), word(c.To)), c.Origin)
 	}
 }

@@ -47,6 +47,8 @@ func (a *app) newView(d rack.Design, p plan.Plan, pace float64) *view {
 		}
 		if node, ok := d.Node(n.Name); ok {
 			v.u[n.Name] = node.PositionU
+		} else if s, ok := d.Switch(n.Name); ok {
+			v.u[n.Name] = s.PositionU
 		}
 	}
 	return v
@@ -169,6 +171,11 @@ func inWords(s step.Step) string {
 		return "port " + s.Args.Component
 	case step.BootOrder:
 		return "boot order"
+	case step.Switch:
+		if len(s.Args.Config) == 0 {
+			return "start-up configuration"
+		}
+		return count(len(s.Args.Config), "setting")
 	case step.Erase:
 		return "erase of drive " + word(s.Want["serial"])
 	case step.Volume:

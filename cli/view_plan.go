@@ -43,9 +43,32 @@ func (a *app) showPlan(d rack.Design, p plan.Plan) {
 		}
 	}
 	a.hang(fmt.Sprintf("plan %s  ", p.Digest.Short()),
-		strings.Join([]string{count(len(p.Nodes), "node"), count(steps, "step"), resetWords(resets)}, ", "))
+		strings.Join(append(planSize(p, 0), count(steps, "step"), resetWords(resets)), ", "))
 	a.printf("  %s, ~%s, %s pushed\n", waves(p), minutes(duration(p)), size(bytes))
 	a.showPower(p)
+}
+
+// planSize counts the nodes and switches that change; shelves of the nodes are told apart.
+func planSize(p plan.Plan, shelves int) []string {
+	nodes, switches := -shelves, 0
+	for _, n := range p.Nodes {
+		if len(n.Steps) > 0 && n.Steps[0].Kind == step.Switch {
+			switches++
+		} else {
+			nodes++
+		}
+	}
+	var out []string
+	if nodes > 0 || switches == 0 {
+		out = append(out, count(nodes, "node"))
+	}
+	if shelves > 0 {
+		out = append(out, countOf(shelves, "power shelf", "power shelves"))
+	}
+	if switches > 0 {
+		out = append(out, countOf(switches, "switch", "switches"))
+	}
+	return out
 }
 
 // waves says how many nodes change one after the other: "waves of 1 + 3 nodes".
@@ -135,6 +158,10 @@ func (a *app) showNodePlan(d rack.Design, alike []plan.NodePlan) {
 			a.showStep("  ", s)
 		}
 	}
+	if n.NaiveResets == 0 && len(n.Steps) == 1 && n.Steps[0].Kind == step.Switch {
+		a.printf("\n")
+		return
+	}
 	if len(n.NotMerged) == 0 {
 		a.printf("  one reset per change would be %d; everything is merged\n", n.NaiveResets)
 	} else {
@@ -150,6 +177,9 @@ func (a *app) showNodePlan(d rack.Design, alike []plan.NodePlan) {
 func place(d rack.Design, name string) string {
 	if s, ok := d.Shelf(name); ok {
 		return fmt.Sprintf("%s at %s U%d", strings.TrimPrefix(s.Hardware, "shelf."), lastLabel(s.Rack), s.PositionU)
+	}
+	if s, ok := d.Switch(name); ok {
+		return fmt.Sprintf("%s at %s U%d", strings.TrimPrefix(s.Hardware, "switch."), lastLabel(s.Rack), s.PositionU)
 	}
 	node, ok := d.Node(name)
 	if !ok {
@@ -182,6 +212,8 @@ func describe(s step.Step) []string {
 		return settingLines(s)
 	case step.VolumeSet, step.VolumeInit, step.Spare, step.Foreign, step.ControllerReset, step.ControllerKey, step.Namespace:
 		return []string{storageLine(s)}
+	case step.Switch:
+		return switchLines(s.Args.Config, s.Want, maxSwitchLines)
 	case step.Erase:
 		return []string{fmt.Sprintf("- drive %v, erased by %v (its data is lost)", word(s.Want["serial"]), word(s.Want["method"]))}
 	case step.Volume:
@@ -318,10 +350,7 @@ func reportLine(d rack.Design, p plan.Plan) string {
 	for _, n := range p.Report.Waiting {
 		first[n.Rule == plan.RuleUnclaimed] = append(first[n.Rule == plan.RuleUnclaimed], n)
 	}
-	parts := []string{count(len(p.Nodes)-shelves, "node") + " to change"}
-	if shelves > 0 {
-		parts[0] = fmt.Sprintf("%s, %s to change", count(len(p.Nodes)-shelves, "node"), countOf(shelves, "power shelf", "power shelves"))
-	}
+	parts := []string{strings.Join(planSize(p, shelves), ", ") + " to change"}
 	for _, c := range []struct {
 		notes []plan.Note
 		text  string
@@ -330,7 +359,13 @@ func reportLine(d rack.Design, p plan.Plan) string {
 			parts = append(parts, fmt.Sprintf("%d %s", n, c.text))
 		}
 	}
-	parts = append(parts, fmt.Sprintf("%d need nothing", len(d.Nodes)-len(busy)))
+	idle := 0
+	for _, n := range d.Nodes {
+		if !busy[n.Name] {
+			idle++
+		}
+	}
+	parts = append(parts, fmt.Sprintf("%d need nothing", idle))
 	return strings.Join(parts, " · ")
 }
 

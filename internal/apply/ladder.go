@@ -3,6 +3,7 @@ package apply
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/metalwright/metalwright/internal/journal"
@@ -18,6 +19,11 @@ func systemOf(np plan.NodePlan) string {
 		}
 	}
 	return ""
+}
+
+// isSwitch tells whether a plan is that of a switch: it has no management controller that could be reset.
+func isSwitch(np plan.NodePlan) bool {
+	return slices.ContainsFunc(np.Steps, func(s step.Step) bool { return s.Kind == step.Switch })
 }
 
 // climb takes the next rung of the node's recovery ladder for a step whose attempts are spent. True: the device came back

@@ -113,6 +113,8 @@ func patienceOf(s step.Step) patience {
 		}
 	case step.BIOS, step.BIOSReset, step.SecureBoot, step.NIC, step.DPU, step.Manager, step.BootOrder, step.BootOnce:
 		p.dead = 5 * time.Minute // a PATCH takes 60 s at most; a configuration job of Dell shows within 2 min
+	case step.Switch:
+		p.dead = 20 * time.Minute // an apply of 20 min at most, or 5 min until an unconfirmed one is taken back
 	case step.Media:
 		p.dead = 10 * time.Minute // an image server that answers slowly: insert takes up to 3 min
 	case step.Volume:

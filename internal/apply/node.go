@@ -49,7 +49,7 @@ type progress struct {
 func newNode(r *run, np plan.NodePlan, w plan.Wave, _ int) *node {
 	n := &node{r: r, np: np, wave: w, started: time.Now(), steps: map[step.ID]*progress{},
 		activator: map[step.ID]step.ID{}, resets: map[string]int{}, used: map[step.ID]bool{}}
-	if r.plan.Verb == "" { // a technician who says one thing has said yes to that alone
+	if r.plan.Verb == "" && !isSwitch(np) { // a technician who says one thing has said yes to that alone
 		n.rungs = step.Ladder(np.Name, np.Address, systemOf(np))
 	}
 	for _, s := range slices.Concat(np.Steps, n.rungs) {

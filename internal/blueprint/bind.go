@@ -159,7 +159,7 @@ func setBinding(body *hclwrite.Body, b rack.Binding) {
 }
 
 // CheckBindings compares bindings with a Design: a binding of an unknown node is an error, a node without one a
-// warning.
+// warning. A switch may be bound, and then its configuration is pushed.
 func CheckBindings(d rack.Design, bindings []rack.Binding) diag.List {
 	var out diag.List
 	bound := map[string]bool{}
@@ -172,6 +172,9 @@ func CheckBindings(d rack.Design, bindings []rack.Binding) diag.List {
 	}
 	for _, b := range bindings {
 		bound[b.Node] = true
+		if _, ok := d.Switch(b.Node); ok {
+			continue
+		}
 		if !contains(names, b.Node) {
 			out = append(out, diag.Diagnostic{Severity: diag.Error, Summary: "Binding of an unknown node",
 				Detail: fmt.Sprintf("The blueprint has no node %q. %s", b.Node, orKnown(b.Node, names, "It has "))})

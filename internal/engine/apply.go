@@ -121,13 +121,7 @@ func (w *Workspace) Resume(ctx context.Context, p Pending, opt ApplyOptions) (Ap
 
 // request is a run of this workspace.
 func (w *Workspace) request(ctx context.Context, req apply.Request, opt ApplyOptions) apply.Request {
-	req.Drivers = func(ctx context.Context, node string) (apply.Driver, func(), error) {
-		d, err := w.driver(ctx, node)
-		if err != nil {
-			return nil, nil, err
-		}
-		return d, func() { w.closeDriver(ctx, d.Close) }, nil
-	}
+	req.Drivers = w.driverOf
 	req.Locks, req.Who, req.FS, req.Dir = w.Locks(), w.who(), w.opt.JournalFS, w.journalDir()
 	req.Parallel, req.Pace, req.Events, req.Stop, req.KeepOn = opt.Parallel, w.pace(), opt.Events, opt.Stop, opt.KeepOn
 	req.Seed = uint64(time.Now().UnixNano()) // only spreads waits

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/metalwright/metalwright/internal/apply"
@@ -12,6 +13,7 @@ import (
 	"github.com/metalwright/metalwright/internal/diag"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/sim"
+	"github.com/metalwright/metalwright/internal/switches"
 )
 
 // bringUpSpeed makes the hour that a rack takes a few seconds; below that the answers of the simulator are what takes time.
@@ -71,10 +73,10 @@ func (w *Workspace) bringUp(ctx context.Context, d rack.Design) (err error) {
 // OnSimulator gives a workspace of Design d whose BMCs are those of r, in memory, and whose state is in a folder of its own.
 func OnSimulator(w *Workspace, d rack.Design, r *sim.Rack, state string) *Workspace {
 	inner := *w
-	inner.Design, inner.pool = d, bmc.NewPool()
+	inner.Design, inner.pool, inner.attempts = d, bmc.NewPool(), new(switches.Attempts)
 	inner.opt.StateDir, inner.opt.Dial = state, r.DialContext
 	inner.Bindings = map[string]rack.Binding{}
-	for _, b := range r.Bindings() {
+	for _, b := range slices.Concat(r.Bindings(), r.SwitchBindings()) {
 		inner.Bindings[b.Node] = b
 	}
 	inner.resolver, inner.refused = simResolver(r), newRefusals(state)

@@ -88,19 +88,38 @@ func readWhole(file string) ([]byte, error) {
 // errNoFabric says that there is nothing to hold cables against.
 var errNoFabric = errors.New("the blueprint has no fabric block, so no cable is planned")
 
-// VerifyCables holds what files and, when asked, BMCs tell of neighbours against the fabrics. It changes nothing.
-func (w *Workspace) VerifyCables(ctx context.Context, fromBMC bool, progress func(done, total int)) (fabric.Findings, rack.Cables, error) {
+// CableSources says whom to ask for neighbours, besides the files that the workspace was given.
+type CableSources struct {
+	BMCs     bool
+	Switches bool // those that are bound
+}
+
+// errNoSwitch says that there is no switch to ask.
+var errNoSwitch = errors.New("no switch is bound, so none can be asked: bind them in " + BindingsFile)
+
+// VerifyCables holds what files and, when asked, BMCs and switches tell of neighbours against the fabrics. It changes nothing.
+func (w *Workspace) VerifyCables(ctx context.Context, from CableSources, progress func(done, total int)) (fabric.Findings, rack.Cables, error) {
 	if len(w.Design.Fabrics) == 0 {
 		return fabric.Findings{}, rack.Cables{}, errNoFabric
 	}
+	if from.Switches && len(w.boundSwitches(nil)) == 0 {
+		return fabric.Findings{}, rack.Cables{}, errNoSwitch
+	}
 	o := rack.Observation{}
-	if fromBMC {
+	if from.BMCs {
 		o = w.Survey(ctx, SurveyOptions{Progress: progress, Cables: true})
 	} else {
 		o.Cables = w.cables()
 	}
+	if from.Switches {
+		c := w.SwitchCables(ctx)
+		if o.Cables != nil {
+			c.Seen, c.Read, c.Unread = append(o.Cables.Seen, c.Seen...), append(o.Cables.Read, c.Read...), append(o.Cables.Unread, c.Unread...)
+		}
+		o.Cables = &c
+	}
 	seen := fabric.Observed(w.Design, o)
-	if fromBMC {
+	if from.BMCs {
 		for _, g := range o.Gaps {
 			if _, ok := o.Device(g.Address); !ok {
 				seen.Unread = append(seen.Unread, rack.Gap{Address: g.Address, Path: g.Path, Reason: g.Reason})

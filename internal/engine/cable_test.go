@@ -41,7 +41,7 @@ func verifyCables(t *testing.T, d *desk) fabric.Findings {
 	t.Helper()
 	w := d.open()
 	defer d.close(w)
-	f, _, err := w.VerifyCables(t.Context(), true, nil)
+	f, _, err := w.VerifyCables(t.Context(), engine.CableSources{BMCs: true}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

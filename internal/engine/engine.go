@@ -24,6 +24,7 @@ import (
 	"github.com/metalwright/metalwright/internal/journal"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/secret"
+	"github.com/metalwright/metalwright/internal/switches"
 )
 
 // The files of a blueprint's folder that the engine knows by name.
@@ -69,6 +70,7 @@ type Workspace struct {
 	parsed   *blueprint.Blueprint
 	bpOpt    blueprint.Options
 	pool     *bmc.Pool
+	attempts *switches.Attempts // logins that switches have refused
 	resolver *secret.Resolver
 	images   *imageServer
 	refused  *refusals
@@ -125,6 +127,7 @@ func newWorkspace(opt Options) *Workspace {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
 	w := &Workspace{Dir: opt.Dir, opt: opt, Sources: map[string][]byte{}, pool: bmc.NewPool(), trustLock: &sync.Mutex{}, moved: map[string]rack.Binding{},
+		attempts: new(switches.Attempts),
 		resolver: secret.NewResolver(secret.Options{Dir: opt.Dir, LookupEnv: opt.LookupEnv, Warn: func(s string) { opt.Log.Warn(s) }})}
 	w.images, w.refused = newImageServer(w.firmwareFile), newRefusals(opt.StateDir)
 	w.pool.Sessions = sessionFiles{dir: filepath.Join(opt.StateDir, "sessions"), who: w.who()}
@@ -226,7 +229,9 @@ func (w *Workspace) RunTests() []blueprint.TestResult {
 
 // Close stops serving firmware files, and keeps which logins were refused. Sessions were logged out at the end of each call.
 func (w *Workspace) Close() error {
-	refused := func(node string) bool { return w.pool.Refused(w.Bindings[node].URL) }
+	refused := func(node string) bool {
+		return w.pool.Refused(w.Bindings[node].URL) || w.attempts.Refused(w.Bindings[node].URL)
+	}
 	return errors.Join(w.refused.settle(refused), w.images.close(), w.adHoc.save())
 }
 

@@ -45,6 +45,9 @@ func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observat
 	targets = append(targets, w.shelfTargets(opt.Only)...)
 	o := survey.Run(ctx, targets, survey.Options{Progress: opt.Progress})
 	o.Cables, o.Unclaimed = w.cables(), opt.skip
+	if opt.Deep {
+		w.readSwitches(ctx, &o, opt.Only)
+	}
 	return o
 }
 
@@ -112,6 +115,8 @@ func merged(o, second rack.Observation, nodes []string, d rack.Design) rack.Obse
 	for _, name := range nodes {
 		if n, ok := d.Node(name); ok {
 			addr[string(n.Address)] = true
+		} else if s, ok := d.Switch(name); ok {
+			addr[string(s.Address)] = true
 		}
 	}
 	for _, dev := range second.Devices { // the power shelves of those nodes
@@ -120,7 +125,9 @@ func merged(o, second rack.Observation, nodes []string, d rack.Design) rack.Obse
 	for _, g := range second.Gaps {
 		addr[g.Address] = true
 	}
-	out := rack.Observation{Format: o.Format, Taken: second.Taken, Cables: second.Cables, Unclaimed: o.Unclaimed}
+	out := rack.Observation{Format: o.Format, Taken: second.Taken, Cables: second.Cables, Unclaimed: o.Unclaimed,
+		Switches: append(o.Switches, second.Switches...)}
+	slices.SortFunc(out.Switches, func(a, b rack.SwitchSeen) int { return strings.Compare(a.Name, b.Name) })
 	for _, dev := range o.Devices {
 		if !addr[dev.Address] {
 			out.Devices = append(out.Devices, dev)

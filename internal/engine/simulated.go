@@ -72,7 +72,7 @@ func (w *Workspace) pace() float64 {
 // simResolver resolves the references that a simulator's bindings carry, from its own mouth.
 func simResolver(r *sim.Rack) *secret.Resolver {
 	return secret.NewResolver(secret.Options{LookupEnv: func(name string) (string, bool) {
-		for _, node := range slices.Concat(r.Nodes(), r.Shelves()) {
+		for _, node := range slices.Concat(r.Nodes(), r.Shelves(), r.Switches()) {
 			if sim.CredentialRef(node) == rack.SecretRef("env:"+name) {
 				_, pass := r.Credentials(node)
 				return pass, true

@@ -30,6 +30,7 @@ var table = []row{
 	{layer: "2", path: "internal/catalog"},
 	{layer: "2", path: "internal/fabric"},
 	{layer: "2", path: "internal/blueprint"},
+	{layer: "2", path: "internal/switchos"},
 	{layer: "2", path: "internal/plan"},
 	{layer: "3", path: "internal/journal"},
 	{layer: "3", path: "internal/evidence", holds: []string{
@@ -42,7 +43,7 @@ var table = []row{
 	{layer: "5", path: "internal/bmc/inventory"},
 	{layer: "5", path: "internal/bmc/events"},
 	{layer: "5", path: "internal/bmc"},
-	{layer: "5", path: "internal/switchos"},
+	{layer: "5", path: "internal/switches"},
 	{layer: "5", path: "internal/survey"},
 	{layer: "5", path: "internal/apply"},
 	{layer: "6", path: "internal/sim"},

@@ -52,9 +52,10 @@ func Build(d rack.Design, o rack.Observation, opt Options) (Plan, Report) {
 		}
 	}
 	planned, shelves := b.checkPower(planned)
+	switches := b.planSwitches()
 	b.reportUnplanned()
 	b.unknownActs()
-	return b.finish(planned, shelves)
+	return b.finish(planned, shelves, switches...)
 }
 
 // wantDesign finds what differs between the node and what is wanted of it.
@@ -111,7 +112,7 @@ func (b *builder) chosen() []rack.Node {
 	only := slices.Clone(b.opt.Only)
 	slices.Sort(only)
 	for _, name := range slices.Compact(only) {
-		if _, ok := b.d.Node(name); !ok {
+		if _, ok := b.d.Node(name); !ok && !b.isSwitch(name) {
 			b.report.Blocked = append(b.report.Blocked, Note{
 				Node: name, Rule: "node.unknown", Summary: "No such node",
 				Detail: fmt.Sprintf("The blueprint has no node %q.%s", name, didYouMean(name, nodeNames(nodes))),
@@ -141,8 +142,8 @@ func (b *builder) chosenNodes() []rack.Node {
 	})
 }
 
-// finish puts the planned nodes into waves, behind the shelves that come up first, and closes the plan.
-func (b *builder) finish(planned []*nodeBuild, shelves []NodePlan) (Plan, Report) {
+// finish puts the planned nodes into waves, behind the shelves that come up first and before the switches, and closes the plan.
+func (b *builder) finish(planned []*nodeBuild, shelves []NodePlan, switches ...switchPlan) (Plan, Report) {
 	p := Plan{Format: Format, Design: b.d.Digest(), Observation: b.o.Digest(), Nodes: []NodePlan{}, Waves: []Wave{},
 		Acts: b.opt.Acts}
 	byName := map[string]NodePlan{}
@@ -156,6 +157,9 @@ func (b *builder) finish(planned []*nodeBuild, shelves []NodePlan) (Plan, Report
 		byName[np.Name] = np
 		rollouts = append(rollouts, rollout{np.Name, n.rolloutOf(), n.rank()})
 	}
+	for _, s := range switches {
+		byName[s.plan.Name] = s.plan
+	}
 	p.Waves = rankedWaves(rollouts)
 	if b.opt.Bounds != nil && b.opt.Bounds.AllowFailed != nil {
 		for i := range p.Waves {
@@ -165,6 +169,7 @@ func (b *builder) finish(planned []*nodeBuild, shelves []NodePlan) (Plan, Report
 			p.Waves[i].AllowFailed = *b.opt.Bounds.AllowFailed
 		}
 	}
+	p.Waves = append(p.Waves, switchWaves(switches)...)
 	for _, w := range p.Waves {
 		for _, name := range w.Nodes {
 			p.Nodes = append(p.Nodes, byName[name])

@@ -40,6 +40,8 @@ func changesOf(s step.Step) []Change {
 		if s.Args.Component != "" {
 			c.Name = s.Args.Component + " " + c.Name
 		}
+	case step.Switch:
+		return driftOfSwitch(c, s)
 	case step.DPU:
 		c.From, c.To = s.Expect["mode"], s.Want["mode"]
 	case step.BIOS, step.BIOSReset, step.NIC, step.Manager:

@@ -97,7 +97,6 @@ func (b *builder) reportUnplanned() {
 		not(e.Address, "not_planned."+e.Kind, fmt.Sprintf("The %s is decoded and checked; nothing is done about it.", e.Kind), e.Origin)
 	}
 	for _, f := range b.d.Fabrics {
-		not(f.Address, "not_planned.fabric", "Its cables are planned and verified; the configuration of its switches is rendered (metalwright switch render) and not written to them.", f.Origin)
 		if f.AsBuilt {
 			not(f.Address, "not_planned.as_built", "What as_built says of the cables is not acted on.", f.Origin)
 		}

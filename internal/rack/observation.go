@@ -19,6 +19,8 @@ type Observation struct {
 	// Unclaimed are the addresses of nodes that were not read, because their BMCs have to be claimed first: the blueprint keeps
 	// their accounts in escrow, and nothing was promoted there yet.
 	Unclaimed []string `json:"unclaimed,omitempty"`
+
+	Switches []SwitchSeen `json:"switches,omitempty"` // those that are bound and were asked, by name
 }
 
 // Device finds a device by node name or address.

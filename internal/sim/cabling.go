@@ -24,12 +24,14 @@ type cabling struct {
 	mu      sync.Mutex
 	planned map[string][]farEnd // by node, by the place of the rail
 	now     map[string][]farEnd
-	oob     map[string]farEnd // where a BMC's own cable ends
+	oob     map[string]farEnd            // where a BMC's own cable ends
+	ports   map[string][]string          // what a node calls the ports of its rails, in the order of planned
+	trunks  map[string]map[string]farEnd // between switches: what each sees on which port
 }
 
 // newCabling lays the Ethernet fabrics of d: there is no LLDP on InfiniBand.
 func newCabling(d rack.Design) *cabling {
-	c := &cabling{planned: map[string][]farEnd{}, oob: map[string]farEnd{}}
+	c := &cabling{planned: map[string][]farEnd{}, oob: map[string]farEnd{}, ports: map[string][]string{}, trunks: map[string]map[string]farEnd{}}
 	for _, f := range d.Fabrics {
 		for _, l := range f.Links {
 			sw, _ := f.Switch(l.B.Device)
@@ -42,6 +44,10 @@ func newCabling(d rack.Design) *cabling {
 				c.oob[l.A.Device] = end
 			case l.A.Kind == "node" && f.Protocol == "Ethernet":
 				c.planned[l.A.Device] = append(c.planned[l.A.Device], end)
+				c.ports[l.A.Device] = append(c.ports[l.A.Device], l.A.Port)
+			case l.A.Kind == "switch" && l.B.Kind == "switch" && l.Network != "management":
+				c.trunk(f, l.A, l.B)
+				c.trunk(f, l.B, l.A)
 			}
 		}
 	}
@@ -50,6 +56,36 @@ func newCabling(d rack.Design) *cabling {
 		c.now[n] = slices.Clone(c.planned[n])
 	}
 	return c
+}
+
+// trunk notes what a switch sees at the other end of a cable to another one.
+func (c *cabling) trunk(f rack.Fabric, here, there rack.End) {
+	if c.trunks[here.Device] == nil {
+		c.trunks[here.Device] = map[string]farEnd{}
+	}
+	end := farEnd{name: there.Device, chassis: chassisMAC(there.Device), port: there.Port}
+	if sw, ok := f.Switch(there.Device); ok && sw.ChassisID != "" {
+		end.chassis = sw.ChassisID
+	}
+	c.trunks[here.Device][here.Port] = end
+}
+
+// at is what a switch sees on each of its ports, cables that somebody moved included.
+func (c *cabling) at(name string) map[string]farEnd {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := map[string]farEnd{}
+	for port, e := range c.trunks[name] {
+		out[port] = e
+	}
+	for node, ends := range c.now {
+		for i, e := range ends {
+			if e.name == name {
+				out[e.port] = farEnd{name: node, chassis: chassisMAC(node), port: c.ports[node][i]}
+			}
+		}
+	}
+	return out
 }
 
 // chassisMAC is a locally administered address that follows from the switch's name alone.

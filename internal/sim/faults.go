@@ -192,7 +192,7 @@ var faultTable = func() []FaultInfo {
 }()
 
 // Faults lists every fault, in the order of the quirk table.
-func Faults() []FaultInfo { return slices.Clone(faultTable) }
+func Faults() []FaultInfo { return slices.Concat(faultTable, switchFaultTable) }
 
 // faultPick is one entry of Options.Faults.
 type faultPick struct {
@@ -210,7 +210,7 @@ func parseFaults(list []string) ([]faultPick, error) {
 			}
 			id, node, _ := strings.Cut(one, "@")
 			id, forever := strings.CutSuffix(id, "!")
-			if id != "all" && !slices.ContainsFunc(faultTable, func(f FaultInfo) bool { return f.ID == id }) {
+			if id != "all" && !slices.ContainsFunc(Faults(), func(f FaultInfo) bool { return f.ID == id }) {
 				return nil, fmt.Errorf("unknown fault %q", id)
 			}
 			out = append(out, faultPick{id, node, forever})

@@ -129,6 +129,8 @@ type Poke struct {
 	Location string `json:"location,omitempty"`
 	// Supplies are those of a power shelf, by id: OK, Warning, Critical, or Absent when it was pulled.
 	Supplies map[string]string `json:"supplies,omitempty"`
+	// Config are settings of a switch, by path; their values are JSON, and null takes a setting away.
+	Config map[string]string `json:"config,omitempty"`
 	// Settings are bodies of writes to resources of settings, by URI.
 	Settings map[string]map[string]any `json:"settings,omitempty"`
 }
@@ -308,6 +310,10 @@ func (r *Rack) AdminHandler() http.Handler {
 	mux.HandleFunc("GET /ledger", func(w http.ResponseWriter, _ *http.Request) { show(w, r.Ledger()) })
 	mux.HandleFunc("GET /truth", func(w http.ResponseWriter, _ *http.Request) { show(w, r.Truth()) })
 	mux.HandleFunc("POST /poke", func(w http.ResponseWriter, req *http.Request) {
+		if s := r.Switch(req.URL.Query().Get("node")); s != nil {
+			r.pokeSwitch(w, req, s)
+			return
+		}
 		b := r.BMC(req.URL.Query().Get("node"))
 		if b == nil {
 			http.Error(w, "no such node", http.StatusNotFound)

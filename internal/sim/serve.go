@@ -113,6 +113,11 @@ func (r *Rack) Start(addr string) ([]rack.Binding, error) {
 		}
 		b.serve(&gate{Listener: l, b: b})
 	}
+	for _, name := range r.switchOrder {
+		if err := r.switches[name].listen(host); err != nil {
+			return nil, err
+		}
+	}
 	return r.Bindings(), nil
 }
 
@@ -129,6 +134,9 @@ func (r *Rack) DialContext(ctx context.Context, network, address string) (net.Co
 			return nil, &net.OpError{Op: "dial", Net: network, Err: syscall.ECONNREFUSED}
 		}
 		b = nil
+	}
+	if s := r.switches[strings.TrimSuffix(host, ".sim")]; b == nil && s != nil {
+		return r.dialSwitch(ctx, network, s)
 	}
 	if b == nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}}

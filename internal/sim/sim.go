@@ -57,6 +57,9 @@ type Rack struct {
 	closed bool
 	cables *cabling
 	busbar *busbar
+
+	switches    map[string]*Switch
+	switchOrder []string
 }
 
 // New builds the rack. Nothing listens yet: use DialContext in memory, or Start for sockets.
@@ -77,7 +80,7 @@ func New(d rack.Design, o Options) (*Rack, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Rack{opt: o, nodes: map[string]*BMC{}, cables: newCabling(d), busbar: newBusbar(d)}
+	r := &Rack{opt: o, nodes: map[string]*BMC{}, cables: newCabling(d), busbar: newBusbar(d), switches: map[string]*Switch{}}
 	for _, n := range d.Nodes {
 		hw, ok := d.Hardware[n.Hardware]
 		if !ok {
@@ -106,6 +109,9 @@ func New(d rack.Design, o Options) (*Rack, error) {
 		r.busbar.update(s.Name, supply{kw: b.shelf.working()})
 	}
 	sort.Strings(r.order)
+	if err := r.newSwitches(d, plan); err != nil {
+		return nil, err
+	}
 	if err := r.wireFaults(plan); err != nil {
 		return nil, err
 	}
@@ -178,6 +184,9 @@ func (r *Rack) Ledger() map[string]Ledger {
 	for _, name := range r.order {
 		out[name] = r.nodes[name].Ledger()
 	}
+	for name, s := range r.switches {
+		out[name] = s.Ledger()
+	}
 	return out
 }
 
@@ -198,6 +207,9 @@ func (r *Rack) Close() error {
 	var errs []error
 	for _, name := range r.order {
 		errs = append(errs, r.nodes[name].close())
+	}
+	for _, s := range r.switches {
+		s.close()
 	}
 	return errors.Join(errs...)
 }

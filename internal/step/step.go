@@ -36,6 +36,7 @@ const (
 	LED        Kind = "led"         // locator light
 	Dump       Kind = "dump"        // the BMC collects its own diagnostic data
 	Manager    Kind = "manager"     // settings of the controller, its chassis and its power limit, written together
+	Switch     Kind = "switch"      // configuration of one switch, in one revision
 )
 
 // Activation is a reset class, by strength. The zero value is invalid.
@@ -136,6 +137,8 @@ func (s Step) OverLeak() bool {
 //	firmware    version
 //	media       image, inserted
 //	manager     WORD: value, one entry each; attributes of the vendor as "attributes.NAME"
+//	switch      digest: of the declared part of the configuration; saved: false | true where it runs and is not kept. Each setting
+//	            that differs stands in Args.Config
 //	reset       nothing: it is done when the steps it activates are
 //	led         led: "Lit" | "Blinking" | "Off"
 //	dump        nothing: it is done when the collection that its own Op began has ended
@@ -187,6 +190,8 @@ type Args struct {
 	Secret rack.SecretRef `json:"secret,omitempty"` // controller_key: where the key is; never the key
 	Store  string         `json:"store,omitempty"`  // storage kinds: path of the Storage resource
 	Target string         `json:"target,omitempty"` // storage kinds: of the action; empty = the resource itself is written
+	// Config is what changes of the configuration of a switch, by path.
+	Config []rack.ConfigChange `json:"config,omitempty"`
 	// Places says where each entry of a manager step is read and written.
 	Places map[string]rack.SettingPlace `json:"places,omitempty"`
 }

@@ -74,8 +74,8 @@ func (v view) sonicPorts(o obj) {
 		}
 		if p.far.Kind == "switch" {
 			interfaces[p.end.Port] = obj{"ipv6_use_link_local_only": "enable"}
-			neighbours["default|"+p.end.Port] = obj{"peer_type": "external", "admin_status": "true"}
-			families["default|"+p.end.Port+"|ipv4_unicast"] = obj{"admin_status": "true"}
+			neighbours["default|"+p.end.Port] = obj{"peer_type": "external", "admin_status": "up"}
+			families["default|"+p.end.Port+"|ipv4_unicast"] = obj{"admin_status": "up"}
 		}
 	}
 	o["PORT"], o["INTERFACE"] = ports, interfaces

@@ -1,12 +1,13 @@
 // Package switchos renders the configuration of switches from a Design: for Cumulus Linux what NVUE takes as a patch, for SONiC tables of
-// config_db.json. The same Design gives the same bytes. Nothing here talks to a switch.
+// config_db.json. It also says which part of what a switch has is ours, and what differs. It is pure: the same Design gives the same
+// bytes, and nothing here talks to a switch.
 package switchos
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -127,7 +128,9 @@ func (v view) servers(role string) [][2]string {
 		host, port := s, ""
 		if u, err := url.Parse(s); err == nil && strings.Contains(s, "://") {
 			host, port = u.Hostname(), u.Port()
-		} else if h, p, err := net.SplitHostPort(s); err == nil {
+		} else if a, err := netip.ParseAddrPort(s); err == nil {
+			host, port = a.Addr().String(), fmt.Sprint(a.Port())
+		} else if h, p, ok := strings.Cut(s, ":"); ok && !strings.Contains(p, ":") { // of a name; an IPv6 address has more colons
 			host, port = h, p
 		}
 		out = append(out, [2]string{host, port})

@@ -3,6 +3,7 @@ package switchos_test
 import (
 	"encoding/json"
 	"flag"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -196,5 +197,96 @@ func TestSkipped(t *testing.T) {
 	configs, skipped := switchos.Render(d)
 	if len(configs) != 1 || len(skipped) != 4 || !strings.Contains(skipped[0].Reason, "network") {
 		t.Errorf("without addresses: %d configurations, skipped %v", len(configs), skipped)
+	}
+}
+
+// TestSONiCModels: no rendered table, field or word is one that SONiC's YANG models do not have, and the check sees one that is.
+func TestSONiCModels(t *testing.T) {
+	d := shipped(t, "fabric-1rack")
+	targets, _ := switchos.Targets(d)
+	seen := 0
+	for _, x := range targets {
+		if x.OS != "sonic" {
+			continue
+		}
+		seen++
+		all, err := switchos.Flatten(x.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bad := switchos.UnknownSONiC(all); len(bad) > 0 {
+			t.Errorf("%s: %s", x.Switch, strings.Join(bad, "\n"))
+		}
+		all["BGP_NEIGHBOR default|Ethernet0 admin_status"] = json.RawMessage(`"true"`)
+		all["PORT Ethernet0 mtus"], all["QUEUES x y"] = json.RawMessage(`"1"`), json.RawMessage(`"1"`)
+		if bad := switchos.UnknownSONiC(all); len(bad) != 3 {
+			t.Errorf("a wrong word, field and table give %q", bad)
+		}
+	}
+	if seen != 2 {
+		t.Errorf("%d switches with SONiC, want 2", seen)
+	}
+}
+
+// TestPart: what a switch has besides is not ours, what it lacks or has too much of is, and nothing differs when it is as wanted.
+func TestPart(t *testing.T) {
+	targets, _ := switchos.Targets(shipped(t, "fabric-1rack"))
+	for _, x := range targets {
+		all := maps.Clone(x.Want)
+		foreign := map[string]string{"cumulus": "system timezone", "sonic": "PORT Ethernet0 lanes"}[x.OS]
+		all[foreign] = json.RawMessage(`"x"`)
+		part := x.Part(all)
+		if diff := switchos.Diff(part.Owned, x.Want); len(diff) > 0 || part.Foreign != 1 {
+			t.Errorf("%s as wanted: %d foreign, differs in %v", x.Switch, part.Foreign, diff)
+		}
+		for _, path := range []string{"vrf default router bgp neighbor swp1 type", "BGP_NEIGHBOR default|Ethernet504 peer_type"} {
+			all[path] = json.RawMessage(`"x"`)
+		}
+		all["service ntp mgmt server 192.0.2.9"], all["NTP_SERVER 192.0.2.9"] = json.RawMessage(`{}`), json.RawMessage(`{}`)
+		var out []string
+		for _, c := range switchos.Diff(x.Part(all).Owned, x.Want) {
+			if c.To != nil {
+				t.Errorf("%s: %s changes to %s", x.Switch, c.Path, c.To)
+			}
+			out = append(out, c.Path)
+		}
+		want := []string{"service ntp mgmt server 192.0.2.9", "vrf default router bgp neighbor swp1"}
+		switch {
+		case x.OS == "sonic": // a neighbour on a port that the design does not use is somebody's
+			want = []string{"NTP_SERVER 192.0.2.9"}
+		case x.Role == "management":
+			want = want[:1]
+		}
+		if !slices.Equal(out, want) {
+			t.Errorf("%s: too much are %q, want %q", x.Switch, out, want)
+		}
+	}
+}
+
+// TestStaticManagement: a static address of eth0 stays, and is told.
+func TestStaticManagement(t *testing.T) {
+	targets, _ := switchos.Targets(shipped(t, "fabric-1rack"))
+	x := targets[0]
+	all := maps.Clone(x.Want)
+	delete(all, "interface eth0 ip address dhcp")
+	if part := x.Part(all); len(switchos.Diff(part.Owned, x.Want)) != 1 || len(part.Kept) != 0 {
+		t.Errorf("without an address: %+v", part)
+	}
+	all["interface eth0 ip address 10.20.8.31/22"] = json.RawMessage(`{}`)
+	if part := x.Part(all); len(switchos.Diff(part.Owned, x.Want)) != 0 || len(part.Kept) != 1 {
+		t.Errorf("with a static address: kept %q, differs in %v", part.Kept, switchos.Diff(part.Owned, x.Want))
+	}
+}
+
+// TestNested: a patch holds what changes, and null for what goes away.
+func TestNested(t *testing.T) {
+	got, err := json.Marshal(switchos.Nested([]rack.ConfigChange{
+		{Path: "interface swp1 ip address 10.0.0.0/31", To: json.RawMessage(`{}`)},
+		{Path: "interface swp1 ip address 10.0.0.2/31", From: json.RawMessage(`{}`)},
+		{Path: "interface swp1 link mtu", From: json.RawMessage(`1500`), To: json.RawMessage(`9216`)},
+	}))
+	want := `{"interface":{"swp1":{"ip":{"address":{"10.0.0.0/31":{},"10.0.0.2/31":null}},"link":{"mtu":9216}}}}`
+	if err != nil || string(got) != want {
+		t.Errorf("patch %s, want %s (%v)", got, want, err)
 	}
 }
