@@ -101,24 +101,8 @@ labels, which stand in .metalwright/labels and are named by the bindings. metalw
 	return c
 }
 
-<<<<<<< HEAD
 // simSecrets writes the passwords of the simulated BMCs where the bindings, or a claim, look for them. Power shelves are not claimed:
 // they have the site's password from the start.
-=======
-// simSize says what is simulated: "4 nodes, 1 power shelf, 5 switches".
-func simSize(r *sim.Rack) string {
-	text := count(len(r.Nodes()), "node")
-	if n := len(r.Shelves()); n > 0 {
-		text += ", " + countOf(n, "power shelf", "power shelves")
-	}
-	if n := len(r.Switches()); n > 0 {
-		text += ", " + countOf(n, "switch", "switches")
-	}
-	return text
-}
-
-// simSecrets writes the passwords of the simulated BMCs where the bindings, or a claim, look for them.
->>>>>>> 3c85eea (internal/switches: switch configuration is planned, pushed and read back, by NVUE and gNMI)
 func simSecrets(r *sim.Rack, bindings []rack.Binding, state string, factory bool) error {
 	for i, b := range bindings {
 		folder, pass := "secrets", r.Credentials
@@ -276,47 +260,27 @@ func newSimLedger(a *app) *cobra.Command {
 
 func newSimPoke(a *app) *cobra.Command {
 	var f workspaceFlags
-<<<<<<< HEAD
-	var bios, firmware, foreign, locked, spare []string
-	var power, drop, cable, location string
-=======
 	var bios, firmware, foreign, locked, spare, config []string
-	var power, drop, cable string
->>>>>>> 3c85eea (internal/switches: switch configuration is planned, pushed and read back, by NVUE and gNMI)
+	var power, drop, cable, location string
 	var supplies []string
 	var peril sim.Poke
 	c := &cobra.Command{
-		Use:     "poke DIR NODE",
-<<<<<<< HEAD
-		Short:   "Change a simulated node behind everybody's back",
-		Example: "  metalwright sim poke lab dell --bios SriovGlobalEnable=Disabled\n  metalwright sim poke lab gb200 --leak",
-=======
-		Short:   "Change a simulated node or switch behind everybody's back",
-		Example: "  metalwright sim poke lab dell --bios SriovGlobalEnable=Disabled\n  metalwright sim poke fab leaf1 --config 'interface swp1 link mtu=1500'",
->>>>>>> 3c85eea (internal/switches: switch configuration is planned, pushed and read back, by NVUE and gNMI)
-		Args:    cobra.ExactArgs(2),
+		Use:   "poke DIR NODE",
+		Short: "Change a simulated node or switch behind everybody's back",
+		Example: "  metalwright sim poke lab dell --bios SriovGlobalEnable=Disabled\n  metalwright sim poke lab gb200 --leak\n" +
+			"  metalwright sim poke fab leaf1 --config 'interface swp1 link mtu=1500'",
+		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			s, err := a.simulated(&f, args[:1])
 			if err != nil {
 				return err
 			}
-<<<<<<< HEAD
 			body := sim.Poke{Power: power, DropVolume: drop, Cable: cable, Foreign: foreign, Locked: locked, Spare: spare,
 				Leak: peril.Leak, Hot: peril.Hot, DeadSupply: peril.DeadSupply, Well: peril.Well, Tell: peril.Tell}
 			body.Location = location
-=======
-			body := sim.Poke{Power: power, DropVolume: drop, Cable: cable, Foreign: foreign, Locked: locked, Spare: spare}
-			for _, s := range config {
-				path, value, ok := strings.Cut(s, "=")
-				if !ok {
-					return fmt.Errorf("%q: want PATH=JSON", s)
-				}
-				if body.Config == nil {
-					body.Config = map[string]string{}
-				}
-				body.Config[path] = value
+			if body.Config, err = settingPairs(config); err != nil {
+				return err
 			}
->>>>>>> 3c85eea (internal/switches: switch configuration is planned, pushed and read back, by NVUE and gNMI)
 			if body.BIOS, err = pairs(bios); err != nil {
 				return err
 			}
@@ -356,15 +320,12 @@ func newSimPoke(a *app) *cobra.Command {
 	c.Flags().StringSliceVar(&foreign, "foreign", nil, "bays of free drives that come from another controller")
 	c.Flags().StringSliceVar(&locked, "locked", nil, "bays of free drives that are locked by a key which nobody here has")
 	c.Flags().StringSliceVar(&spare, "spare", nil, "bays of free drives that somebody makes global hot spares")
-<<<<<<< HEAD
 	c.Flags().BoolVar(&peril.Leak, "leak", false, "a leak detector is Critical from now on")
 	c.Flags().BoolVar(&peril.Hot, "hot", false, "its inlet is above the critical limit from now on")
 	c.Flags().IntVar(&peril.DeadSupply, "dead-supply", 0, "number of the power supply that fails, from 1")
 	c.Flags().BoolVar(&peril.Well, "well", false, "leak, heat and dead supply are over")
 	c.Flags().StringVar(&peril.Tell, "tell", "", "its BMC tells what is not so: leak, hot or supply")
-=======
 	c.Flags().StringArrayVar(&config, "config", nil, "of a switch: PATH=JSON, null takes it away (may be repeated)")
->>>>>>> 3c85eea (internal/switches: switch configuration is planned, pushed and read back, by NVUE and gNMI)
 	c.Flags().StringVar(&cable, "cable", "", "the cable of its first rail: swap, pull or fix")
 	return c
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/sim"
 	"github.com/metalwright/metalwright/internal/step"
 	"github.com/metalwright/metalwright/internal/switchos"
 )
@@ -141,4 +142,32 @@ func bare(v []byte) string {
 		return ""
 	}
 	return s
+}
+
+// simSize says what is simulated: "4 nodes, 1 power shelf, 5 switches".
+func simSize(r *sim.Rack) string {
+	text := count(len(r.Nodes()), "node")
+	if n := len(r.Shelves()); n > 0 {
+		text += ", " + countOf(n, "power shelf", "power shelves")
+	}
+	if n := len(r.Switches()); n > 0 {
+		text += ", " + countOf(n, "switch", "switches")
+	}
+	return text
+}
+
+// settingPairs reads PATH=JSON.
+func settingPairs(list []string) (map[string]string, error) {
+	var out map[string]string
+	for _, s := range list {
+		path, value, ok := strings.Cut(s, "=")
+		if !ok {
+			return nil, fmt.Errorf("%q: want PATH=JSON", s)
+		}
+		if out == nil {
+			out = map[string]string{}
+		}
+		out[path] = value
+	}
+	return out, nil
 }
