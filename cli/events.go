@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/step"
 )
 
 // receiverFlags are those of commands that may receive pushed events.
@@ -193,4 +195,33 @@ func rackName(d rack.Design, n rack.Node) string {
 		}
 	}
 	return ""
+}
+
+// eventLines are the changes of a step about subscriptions.
+func eventLines(s step.Step) []string {
+	var out []string
+	was, want := texts(s.Expect["destinations"]), texts(s.Want["destinations"])
+	if s.Expect["enabled"] == false && s.Want["enabled"] == true {
+		out = append(out, "~ event service off -> on")
+	}
+	for _, d := range was {
+		if !slices.Contains(want, d) {
+			out = append(out, "- events to "+d)
+		}
+	}
+	for _, d := range want {
+		if !slices.Contains(was, d) {
+			out = append(out, "+ events to "+d)
+		}
+	}
+	return out
+}
+
+func texts(v any) []string {
+	var out []string
+	l, _ := v.([]any)
+	for _, x := range l {
+		out = append(out, fmt.Sprint(x))
+	}
+	return out
 }

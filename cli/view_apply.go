@@ -182,6 +182,8 @@ func inWords(s step.Step) string {
 		if gone, ok := s.Want["exists"].(bool); !ok || gone {
 			return "volume " + word(s.Want["name"])
 		}
+	case step.EventDestination:
+		return "event subscriptions"
 	case step.Certificate:
 		return "certificate"
 	case step.Reset:

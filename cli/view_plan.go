@@ -245,6 +245,8 @@ func describe(s step.Step) []string {
 		return []string{accountLine(s)}
 	case step.ShelfPower:
 		return shelfLines(s)
+	case step.EventDestination:
+		return eventLines(s)
 	case step.Certificate:
 		return []string{certificateLine(s)}
 	case step.LED:

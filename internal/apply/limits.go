@@ -111,7 +111,7 @@ func patienceOf(s step.Step) patience {
 		if len(s.Activates) > 0 {
 			p.dead = 45 * time.Minute // as for a reset
 		}
-	case step.BIOS, step.BIOSReset, step.SecureBoot, step.NIC, step.DPU, step.Manager, step.BootOrder, step.BootOnce:
+	case step.BIOS, step.BIOSReset, step.SecureBoot, step.NIC, step.DPU, step.Manager, step.EventDestination, step.BootOrder, step.BootOnce:
 		p.dead = 5 * time.Minute // a PATCH takes 60 s at most; a configuration job of Dell shows within 2 min
 	case step.Switch:
 		p.dead = 20 * time.Minute // an apply of 20 min at most, or 5 min until an unconfirmed one is taken back

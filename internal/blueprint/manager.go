@@ -12,7 +12,7 @@ import (
 )
 
 // bmcSpec is how a controller is reached, and how it is kept.
-var bmcSpec = &blockSpec{object: true, blocks: nested{"account": accountSpec, "certificate": certificateSpec, "ipmi": ipmiSpec},
+var bmcSpec = &blockSpec{object: true, blocks: nested{"account": accountSpec, "certificate": certificateSpec, "ipmi": ipmiSpec, "events": eventsSpec},
 	attrs: attrs(nil, append(settingAttributes(), "username", "credential", "location", "attributes")...)}
 
 // settingAttributes are the words that are written in a bmc block. What the power supplies may draw is the node's.

@@ -50,6 +50,9 @@ func (rd *reader) node(in *instance) {
 		if c := b.sub("certificate", "certificate"); c != nil {
 			e.BMC.Certificate = c.renewal(e)
 		}
+		if c := b.sub("events", "events"); c != nil {
+			e.BMC.Events = c.events()
+		}
 	}
 	rd.powerLimit(e)
 	if b := rd.sub("bios", "bios"); b != nil {

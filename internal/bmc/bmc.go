@@ -148,6 +148,8 @@ func (d *Driver) check(ctx context.Context, s step.Step, op *step.Op) (step.Stat
 		return d.checkMedia(ctx, s, op)
 	case step.Manager:
 		return d.checkManager(ctx, s, op)
+	case step.EventDestination:
+		return d.checkEventDestination(ctx, s, op)
 	case step.Reset:
 		return d.checkReset(ctx, s, op)
 	case step.ClearJobs:
@@ -214,6 +216,8 @@ func (d *Driver) act(ctx context.Context, a *act) error {
 		return d.actMedia(ctx, a)
 	case step.Manager:
 		return d.actManager(ctx, a)
+	case step.EventDestination:
+		return d.actEventDestination(ctx, a)
 	case step.Reset:
 		return d.actReset(ctx, a)
 	case step.ClearJobs:

@@ -62,6 +62,8 @@ func kindRows() []row {
 		{key: "manager", what: "a time server", more: deep + " TestSettingsOffered", run: wanted(step.Manager, func(h *host) {
 			h.node().BMC.Manager = &rack.ManagerSpec{Settings: map[string]rack.SettingValue{"ntp": {Value: []any{"192.0.2.9"}}, "ntp_enabled": {Value: true}}}
 		})},
+		{key: "event_destination", what: "a lasting event subscription", more: "TestEventDestination TestDriverOfEventDestination",
+			run: wanted(step.EventDestination, func(h *host) { h.node().BMC.Events = &rack.EventSpec{Destinations: []string{collector}} })},
 		{key: "reset", what: "the one reset that a changed attribute needs", more: deep, run: wanted(step.Reset, oneAttribute)},
 		{key: "led", what: "the locator light; no blueprint asks for it", more: "TestDriverOfVerbs", run: byHand(plan.Verb{Do: plan.DoLED, Value: rack.LEDLit}, nil,
 			func(b *sim.BMC) bool { return b.Truth().Light == rack.LEDLit })},

@@ -70,6 +70,7 @@ func (n *nodeBuild) wantDesign() {
 	n.checkCables()
 	n.planIPMI()
 	n.planManager()
+	n.planEvents()
 	n.planCertificate()
 	n.planFirmware()
 	n.bySetup()

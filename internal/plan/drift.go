@@ -44,7 +44,7 @@ func changesOf(s step.Step) []Change {
 		return driftOfSwitch(c, s)
 	case step.DPU:
 		c.From, c.To = s.Expect["mode"], s.Want["mode"]
-	case step.BIOS, step.BIOSReset, step.NIC, step.Manager:
+	case step.BIOS, step.BIOSReset, step.NIC, step.Manager, step.EventDestination:
 		var out []Change
 		for _, name := range sortedKeys(s.Want) {
 			c.Name, c.From, c.To = name, s.Expect[name], s.Want[name]

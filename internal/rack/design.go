@@ -196,6 +196,7 @@ type BMCSpec struct {
 	Account *AccountSpec `json:"account,omitempty"` // nil: the account is somebody else's to keep
 
 	Certificate *RenewalSpec `json:"certificate,omitempty"` // nil: its certificate is left as it is
+	Events      *EventSpec   `json:"events,omitempty"`      // nil: where it pushes its events is left as it is
 }
 
 // BIOSSpec is the wanted firmware setup: profile attributes overlaid with those written on the node.

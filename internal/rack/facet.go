@@ -39,6 +39,9 @@ func (n Node) Facets() []Facet {
 	if n.BMC.Certificate != nil {
 		out = append(out, FacetCertificates)
 	}
+	if n.BMC.Events != nil {
+		out = append(out, FacetEvents)
+	}
 	if m := n.BMC.Manager; m != nil {
 		out = append(out, FacetSettings)
 		if len(m.Attributes) > 0 {

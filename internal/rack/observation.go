@@ -92,6 +92,7 @@ type Device struct {
 	Accounts *AccountService `json:"accounts,omitempty"`
 
 	Certificates *CertificateService `json:"certificates,omitempty"` // facet certificates
+	Events       *EventService       `json:"events,omitempty"`       // facet event_subscriptions
 }
 
 // Host returns the system that a node is: the bound one, else the only one that can be reset.

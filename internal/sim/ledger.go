@@ -98,8 +98,11 @@ type Truth struct {
 
 	Namespaces []NamespaceTruth          `json:"namespaces,omitempty"`
 	SecureBoot SecureTruth               `json:"secure_boot"`
-	Ports      map[string]map[string]any `json:"ports,omitempty"`    // settings of network functions, by ADAPTER/PORT
-	DPUMode    string                    `json:"dpu_mode,omitempty"` // of a BlueField that is shown
+	Ports      map[string]map[string]any `json:"ports,omitempty"` // settings of network functions, by ADAPTER/PORT
+	// EventDestinations are the receivers that events are pushed to, "CONTEXT URL", sorted.
+	EventDestinations []string `json:"event_destinations,omitempty"`
+
+	DPUMode string `json:"dpu_mode,omitempty"` // of a BlueField that is shown
 	// Settings are the values of the BMC's settings that were written and are real: "URI#/a/pointer" to value.
 	Settings map[string]any `json:"settings,omitempty"`
 }
@@ -124,6 +127,8 @@ type Poke struct {
 	DeadSupply int                       `json:"dead_supply,omitempty"` // number of the power supply that fails, from 1
 	Well       bool                      `json:"well,omitempty"`        // leak, heat and dead supply are over; nobody tells it
 	Tell       string                    `json:"tell,omitempty"`        // an event without its cause: leak, hot or supply
+	Subscribe  []string                  `json:"subscribe,omitempty"`   // CONTEXT and URL of an event subscription that somebody makes
+	EventsOff  bool                      `json:"events_off,omitempty"`  // the event service is switched off
 	Flood      int                       `json:"flood,omitempty"`       // so many events that mean nothing, at once
 	// Location is what the chassis says of its place: RACK/U.
 	Location string `json:"location,omitempty"`
@@ -201,6 +206,7 @@ func (b *BMC) Truth() Truth {
 		}
 	}
 	t.Settings = b.settingTruth()
+	t.EventDestinations = b.eventDestinations()
 	return t
 }
 

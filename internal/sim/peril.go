@@ -7,6 +7,12 @@ func (b *BMC) pokePeril(p Poke) error {
 	if p.DeadSupply < 0 || p.DeadSupply > b.supplies() {
 		return fmt.Errorf("poke %s: power supply %d: it has %d", b.name, p.DeadSupply, b.supplies())
 	}
+	if p.EventsOff {
+		b.tell.enabled = false
+	}
+	if len(p.Subscribe) == 2 {
+		b.subscribeTo(p.Subscribe[0], p.Subscribe[1])
+	}
 	if p.Well {
 		b.wet, b.tell.hot, b.tell.dead = false, false, 0
 	}

@@ -404,3 +404,29 @@ func (b *BMC) Restart() {
 	b.advance()
 	b.restart(seconds(b.hw.Timing.BMCResetS, defaultBMCReset), step.BMCReset)
 }
+
+// eventDestinations lists who is subscribed.
+func (b *BMC) eventDestinations() []string {
+	var out []string
+	for _, s := range b.subs {
+		if s.to != "" {
+			out = append(out, s.context+" "+s.to)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// subscribeTo makes a subscription behind everybody's back; nothing is delivered to it.
+func (b *BMC) subscribeTo(label, to string) {
+	if b.dia.events().slots {
+		for _, s := range b.subs {
+			if s.to == "" {
+				s.to, s.context, s.on = to, label, true
+				return
+			}
+		}
+		return
+	}
+	b.subs = append(b.subs, &subscription{id: strconv.Itoa(b.id("subscription", 1)), to: to, context: label, on: true})
+}

@@ -143,6 +143,7 @@ func (r *reader) device(ctx context.Context) rack.Device {
 	r.readLocation()
 	r.readSettings(ctx, r.serving)
 	r.readCertificates(ctx, r.serving)
+	r.readEvents(ctx)
 	d.Systems = []rack.System{}
 	for _, s := range r.systems {
 		d.Systems = append(d.Systems, s.finish())
