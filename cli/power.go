@@ -45,21 +45,22 @@ func (a *app) powerOn() *cobra.Command {
 // powerDown makes the verbs that take a host down.
 func (a *app) powerDown(do plan.Do) *cobra.Command {
 	f := &verbFlags{}
-	var graceful, force, aux bool
+	var graceful, force, aux, ac bool
 	words := map[plan.Do][4]string{
 		plan.DoOff: {"off [NODE]...", "Switch hosts off",
 			`Off asks an OS that runs to shut down, and cuts the power when it does not. With --graceful it never cuts; with --force it does not
 ask.`, "  metalwright power off a01-n1\n  metalwright power off a01-n1 a01-n2 --graceful --yes"},
 		plan.DoCycle: {"cycle [NODE]...", "Take the power away from hosts and give it back",
 			`Cycle cuts the power of hosts and gives it back; with --graceful the OS is asked first, and nothing is cut. With --aux standby power goes
-too, where the BMC has a verb for it: the BMC restarts with it, and the host comes back on.`,
-			"  metalwright power cycle a01-n1\n  metalwright power cycle a01-n1 --aux --yes"},
+too, where the BMC has a verb for it: the BMC restarts with it, and the host comes back on. With --ac all power goes, as if the feeds were
+pulled, where the BMC lists FullPowerCycle; for trays on power shelves see metalwright shelf cycle.`,
+			"  metalwright power cycle a01-n1\n  metalwright power cycle a01-n1 --aux --yes\n  metalwright power cycle a01-n1 --ac"},
 		plan.DoReset: {"reset [NODE]...", "Restart hosts",
 			`Reset restarts hosts without taking their power, where the BMC has a verb that does so. With --graceful the OS is shut down first.`,
 			"  metalwright power reset a01-n1 --graceful"},
 	}[do]
 	c := a.verb(words[0], words[1], words[2], words[3], f, func(args []string) (plan.Verb, []string, error) {
-		v := plan.Verb{Do: do, Aux: aux}
+		v := plan.Verb{Do: do, Aux: aux, AC: ac}
 		switch {
 		case graceful:
 			v.Manner = step.Graceful
@@ -73,6 +74,8 @@ too, where the BMC has a verb for it: the BMC restarts with it, and the host com
 	c.MarkFlagsMutuallyExclusive("graceful", "force")
 	if do == plan.DoCycle {
 		c.Flags().BoolVar(&aux, "aux", false, "take standby power away too")
+		c.Flags().BoolVar(&ac, "ac", false, "take all power away, as if the feeds were pulled")
+		c.MarkFlagsMutuallyExclusive("aux", "ac")
 	}
 	return c
 }

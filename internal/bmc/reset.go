@@ -152,9 +152,9 @@ func (d *Driver) actReset(ctx context.Context, a *act) error {
 		err = d.resetHost(ctx, a, v, t)
 	case step.HostPowerCycle:
 		err = d.cycleHost(ctx, a, v)
-	case step.AuxCycle:
+	case step.AuxCycle, step.ACCycle:
 		err = d.cycleAux(ctx, a, v, t)
-	case step.NoClass, step.None, step.ACCycle:
+	case step.NoClass, step.None:
 		return step.Fail(step.Unsupported, fmt.Errorf("no verb makes a reset of class %s", a.s.Activation), "Cut the feed by hand.")
 	}
 	if err == nil {
@@ -316,6 +316,8 @@ func (d *Driver) on(ctx context.Context, a *act, v vitals) error {
 type auxVerb struct {
 	target, verb string
 	bios         string // or: an attribute that makes the next power cycle one
+	final        string // FinalPowerState to ask for
+	off          bool   // the host must be off first
 }
 
 // auxVerb finds the way, by what the device lists (redfish.md §2.9).
@@ -340,6 +342,9 @@ func (d *Driver) auxVerb(ctx context.Context, v vitals, t traits) (auxVerb, erro
 			}
 		}
 	}
+	if x, err := d.acVerb(ctx, v); step.ClassOf(err) != step.Unsupported {
+		return x, err
+	}
 	if t.auxBIOS != "" {
 		return auxVerb{bios: t.auxBIOS, verb: t.auxValue}, nil
 	}
@@ -351,6 +356,9 @@ func (d *Driver) auxVerb(ctx context.Context, v vitals, t traits) (auxVerb, erro
 func (d *Driver) auxOf(ctx context.Context, name string, action redfish.Object) (auxVerb, error) {
 	if action == nil || !strings.Contains(name, "Reset") {
 		return auxVerb{}, nil
+	}
+	if x, ok := dellExtended(name, action); ok {
+		return x, nil
 	}
 	allowed, err := d.allowable(ctx, action, "ResetType")
 	if err != nil {
@@ -368,7 +376,7 @@ func (d *Driver) auxOf(ctx context.Context, name string, action redfish.Object) 
 
 // cycleAux cuts standby power with the host off, waits for the BMC to come back, and switches the host on (R39).
 func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error {
-	way, err := d.auxVerb(ctx, v, t)
+	way, err := d.coldVerb(ctx, a, v, t)
 	if err != nil {
 		return err
 	}
@@ -388,7 +396,7 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 	if way.bios != "" {
 		return d.cycleByBIOS(ctx, a, v, way)
 	}
-	if t.does(redfish.AuxWantsOff) || a.s.Args.Manner == step.Graceful {
+	if t.does(redfish.AuxWantsOff) || way.off || a.s.Args.Manner == step.Graceful {
 		if err := d.off(ctx, a, v); err != nil {
 			return err
 		}
@@ -396,7 +404,7 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 	if err := d.dryNow(ctx); err != nil { // the host may come back by itself
 		return err
 	}
-	r, err := d.say(ctx, way.target, map[string]any{"ResetType": way.verb}, nil)
+	r, err := d.say(ctx, way.target, way.body(), nil)
 	if wantsOff(err) { // R39 on a BMC that is not known for it
 		if err := d.off(ctx, a, v); err != nil {
 			return err
@@ -404,7 +412,7 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 		if err := d.dryNow(ctx); err != nil {
 			return err
 		}
-		r, err = d.say(ctx, way.target, map[string]any{"ResetType": way.verb}, nil)
+		r, err = d.say(ctx, way.target, way.body(), nil)
 	}
 	if err != nil && !redfish.IsSentUnknown(err) {
 		return fmt.Errorf("%s: %w", way.verb, err)

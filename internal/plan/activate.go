@@ -419,9 +419,17 @@ func (n *nodeBuild) noVerb(class step.Activation, keys string) {
 		step.AuxCycle:       "pull the feed of the tray",
 		step.ACCycle:        "pull the feed of the tray",
 	}[class]
+	shelves := ""
+	if on := n.d.ShelvesOf(n.node); class >= step.AuxCycle && len(on) > 0 {
+		var names []string
+		for _, s := range on {
+			names = append(names, s.Name)
+		}
+		shelves = fmt.Sprintf(" It hangs on the rails of %s: metalwright shelf cycle takes them down, and every tray with them.", strings.Join(names, ", "))
+	}
 	n.hands("reset.class", "No verb for a reset class", fmt.Sprintf(
-		"%s needs %s, and this BMC offers no such reset. Needs hands: %s. Nothing is staged or flashed before that is arranged.",
-		keys, class, what), n.node.Origin)
+		"%s needs %s, and this BMC offers no such reset. Needs hands: %s. Nothing is staged or flashed before that is arranged.%s",
+		keys, class, what, shelves), n.node.Origin)
 }
 
 func plural(count int, noun string) string {

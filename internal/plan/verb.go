@@ -38,6 +38,7 @@ type Verb struct {
 	Value  string
 	Manner string // of power off, cycle and reset: step.Graceful, step.Force or empty
 	Aux    bool   // of power cycle: standby power too
+	AC     bool   // of power cycle: all power, as if the feeds were pulled
 	// Consent is whoever takes it upon himself that data is lost, and why; for verbs that lose some.
 	Consent *rack.DataLossGrant
 
@@ -53,6 +54,9 @@ func (v Verb) String() string {
 	}
 	if v.Aux {
 		words = append(words, "--aux")
+	}
+	if v.AC {
+		words = append(words, "--ac")
 	}
 	if v.EveryTray {
 		words = append(words, "--every-tray")
@@ -200,6 +204,12 @@ func (v Verb) power(dev rack.Device, sys rack.System) ([]step.Step, string) {
 func (v Verb) reset(dev rack.Device, sys rack.System) ([]step.Step, string) {
 	class, seconds := step.HostReset, postS
 	switch {
+	case v.AC:
+		class, seconds = step.ACCycle, auxCycleS
+		if !slices.Contains(dev.Capabilities.ResetTypes, "FullPowerCycle") {
+			return nil, "No verb of this BMC takes all power of the machine (" + resetList(dev.Capabilities.ResetTypes) + "). Needs hands: pull its " +
+				"power feeds. Where power shelves feed it, metalwright shelf cycle takes their rails down, and every tray with them."
+		}
 	case v.Aux:
 		class, seconds = step.AuxCycle, auxCycleS
 		if dev.Capabilities.AuxCycle == "" {
@@ -208,7 +218,7 @@ func (v Verb) reset(dev rack.Device, sys rack.System) ([]step.Step, string) {
 	case v.Do == DoCycle:
 		class = step.HostPowerCycle
 	}
-	if hostOff(sys.PowerState) && !v.Aux {
+	if hostOff(sys.PowerState) && !v.Aux && !v.AC {
 		return nil, "The host is " + sys.PowerState + ": there is nothing to " + strings.TrimPrefix(string(v.Do), "power ") +
 			". Switch it on with metalwright power on."
 	}

@@ -42,6 +42,10 @@ func TestSay(t *testing.T) {
 		{"cycle of a host that is off", plan.Verb{Do: plan.DoCycle}, off, "! there is nothing to cycle"},
 		{"aux, no verb", plan.Verb{Do: plan.DoCycle, Aux: true}, nil, "! Pull the power feed by hand"},
 		{"aux", plan.Verb{Do: plan.DoCycle, Aux: true}, func(d *rack.Device, _ *rack.System) { d.Capabilities.AuxCycle = "oem:/a" }, "reset aux_cycle "},
+		{"ac, no verb", plan.Verb{Do: plan.DoCycle, AC: true}, nil, "! No verb of this BMC takes all power of the machine (On, ForceOff, ForceRestart). Needs hands"},
+		{"ac", plan.Verb{Do: plan.DoCycle, AC: true}, func(d *rack.Device, _ *rack.System) {
+			d.Capabilities.ResetTypes = append(d.Capabilities.ResetTypes, "FullPowerCycle")
+		}, "reset ac_cycle "},
 		{"reset", plan.Verb{Do: plan.DoReset}, nil, "reset host_reset "},
 		{"bmc", plan.Verb{Do: plan.DoBMC}, nil, "reset bmc_reset "},
 		{"bmc, not offered", plan.Verb{Do: plan.DoBMC}, func(d *rack.Device, _ *rack.System) { d.Capabilities.ManagerResetTypes = []string{"Shutdown"} }, "! it lists Shutdown"},

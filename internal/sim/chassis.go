@@ -149,6 +149,7 @@ func (b *BMC) chassisResource() obj {
 		a := d.auxAction
 		o["Actions"] = obj{"Oem": obj{a.key: obj{"target": a.uri, "@Redfish.ActionInfo": a.info}}}
 	}
+	b.extendedAction(o)
 	if d.name == dialectAMI {
 		o["ChassisType"], o["MaxPowerWatts"] = "Other", 4 // implausible, as recorded (R106)
 	}

@@ -202,6 +202,8 @@ func (b *BMC) resetHost(kind string) *answer {
 		b.led.Resets[step.HostPowerCycle.String()]++
 		b.stopHost()
 		b.after(cycleDelay, "host", func() { b.startHost(b.faults.reach(step.HostPowerCycle)) })
+	case fullCycle:
+		b.fullPowerCycle()
 	case "Nmi":
 		if on {
 			h.stage = stageOS
@@ -288,7 +290,7 @@ func reset(c *call) *answer {
 	switch {
 	case kind == "":
 		return b.fail(http.StatusBadRequest, b.msg("ActionParameterMissing", "ComputerSystem.Reset", "ResetType"))
-	case !slices.Contains(b.dia.resets, kind):
+	case !slices.Contains(b.hostResets(), kind):
 		return b.fail(http.StatusBadRequest, b.msg("ActionParameterNotSupported", "ResetType", "ComputerSystem.Reset"))
 	}
 	if kind != "On" && kind != "ForceOn" && b.host.power != powerOff && b.faults.on("R66") {

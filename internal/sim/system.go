@@ -62,7 +62,7 @@ func systemRoutes(b *BMC, m map[string]*route) {
 	add(b, m, d.sys(), &route{get: func(*call) obj { return b.systemResource() }, patch: patchSystem})
 	add(b, m, d.sys()+"/Actions/ComputerSystem.Reset", &route{post: reset})
 	if d.resetInfo {
-		add(b, m, d.sys()+"/ResetActionInfo", &route{get: func(*call) obj { return b.actionInfo("ResetActionInfo", d.resets) }})
+		add(b, m, d.sys()+"/ResetActionInfo", &route{get: func(*call) obj { return b.actionInfo("ResetActionInfo", b.hostResets()) }})
 	}
 	if a := d.auxAction; a.uri != "" {
 		add(b, m, a.uri, &route{post: auxReset})
@@ -177,7 +177,7 @@ func (b *BMC) systemActions() obj {
 	if d.resetInfo {
 		info = d.sys() + "/ResetActionInfo"
 	}
-	o := obj{"#ComputerSystem.Reset": b.resetAction(d.sys()+"/Actions/ComputerSystem.Reset", info, d.resets)}
+	o := obj{"#ComputerSystem.Reset": b.resetAction(d.sys()+"/Actions/ComputerSystem.Reset", info, b.hostResets())}
 	if d.name == dialectXCC {
 		o["Oem"] = obj{d.auxAction.key: obj{"target": d.auxAction.uri, "title": "SystemReset",
 			"ResetType@Redfish.AllowableValues": []any{d.auxAction.value}}}

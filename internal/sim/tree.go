@@ -18,6 +18,7 @@ func buildRoutes(b *BMC) map[string]*route {
 	managerRoutes(b, m)
 	mediaRoutes(b, m)
 	chassisRoutes(b, m)
+	extendedRoutes(b, m)
 	networkRoutes(b, m)
 	functionRoutes(b, m)
 	powerRoutes(b, m)

@@ -74,7 +74,7 @@ func (r *reader) readAuxCycle(ctx context.Context) {
 			if !vendor || !strings.Contains(name, "reset") && !strings.Contains(name, "powercycle") {
 				continue
 			}
-			if strings.Contains(name, "auxpower") || slices.ContainsFunc(r.parameterValues(ctx, a, ""), isAux) {
+			if strings.Contains(name, "auxpower") || strings.HasSuffix(name, "delloemchassis.extendedreset") || slices.ContainsFunc(r.parameterValues(ctx, a, ""), isAux) {
 				r.dev.Capabilities.AuxCycle = "oem:" + a.target
 				return
 			}
