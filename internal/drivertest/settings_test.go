@@ -91,10 +91,10 @@ func leaf(v any, pointer []string) any {
 func TestSettingsOffered(t *testing.T) {
 	for name, want := range map[string][]string{
 		"idrac": {"ntp", "dns", "dns_from_dhcp", "syslog", "snmp", "ipmi_over_lan", "ssh", "telnet", "http", "web", "kvm", "vnc", "lockdown",
-			"banner", "max_sessions", "web_timeout_s", "location_rack", "location_u", "power_limit_w", "psu_redundancy", "session_timeout_s"},
+			"banner", "max_sessions", "web_timeout_s", "location_rack", "location_u", "power_limit_w", "psu_redundancy", "psu_hot_spare", "session_timeout_s"},
 		"ilo":        {"ntp", "dns", "syslog", "syslog_enabled", "ipmi_over_lan", "web", "banner", "banner_enabled", "host_interface"},
 		"supermicro": {"ntp", "dns", "syslog", "lockdown", "locate", "host_interface", "ipmi_over_lan"},
-		"xcc":        {"ntp", "dns", "ipmi_over_lan", "web", "location_rack", "location_u", "power_limit_w", "power_limit_enabled"},
+		"xcc":        {"ntp", "dns", "ipmi_over_lan", "web", "location_rack", "location_u", "power_limit_w", "power_limit_enabled", "psu_redundancy"},
 		"ami":        {"ntp", "dns", "ipmi_over_lan", "snmp", "power_limit_w", "asset_tag"},
 		"openbmc":    {"ntp", "dns", "syslog", "syslog_enabled", "ipmi_over_lan", "ssh", "locate"},
 	} {
@@ -105,7 +105,7 @@ func TestSettingsOffered(t *testing.T) {
 					t.Errorf("%s is not offered", w)
 				}
 			}
-			for _, w := range map[string][]string{"openbmc": {"snmp", "lockdown", "banner"}, "xcc": {"snmp", "syslog", "lockdown"},
+			for _, w := range map[string][]string{"openbmc": {"snmp", "lockdown", "banner", "psu_redundancy"}, "xcc": {"snmp", "syslog", "lockdown", "psu_hot_spare"}, "ilo": {"psu_redundancy", "psu_hot_spare"},
 				"supermicro": {"power_limit_w", "banner", "location_rack"}, "ami": {"lockdown", "syslog"}}[name] {
 				if _, ok := seen.Words[w]; ok {
 					t.Errorf("%s is offered; no recorded tree of this vendor has a place for it", w)

@@ -51,6 +51,7 @@ var SettingWords = []SettingWord{
 	{Name: "power_limit_w", Type: SettingWhole, Means: "watts that the machine may draw"},
 	{Name: "power_limit_enabled", Type: SettingBool, Means: "the limit is kept", By: "power_limit_w"},
 	{Name: "psu_redundancy", Type: SettingBool, Means: "power supplies back each other up"},
+	{Name: "psu_hot_spare", Type: SettingBool, Means: "a supply that is not needed rests, and comes in when another fails"},
 }
 
 // SettingWordOf finds a word.

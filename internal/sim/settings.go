@@ -130,7 +130,7 @@ func dellAttributes() map[string]obj {
 		"System.Embedded.1": {
 			"ServerTopology.1.RackName": "", "ServerTopology.1.RackSlot": 1, "ServerPwr.1.PowerCapValue": 1205,
 			"ServerPwr.1.PowerCapMinThres": 898, "ServerPwr.1.PowerCapMaxThres": 14410, "ServerPwr.1.PowerCapSetting": "Disabled",
-			"ServerPwr.1.PSRedPolicy": "Not Redundant",
+			"ServerPwr.1.PSRedPolicy": "Not Redundant", "ServerPwr.1.PSRapidOn": "Enabled",
 		},
 	}
 }
@@ -151,6 +151,9 @@ func (b *BMC) chassisSettings(m map[string]*route) obj {
 			return collection("ControlCollection.ControlCollection", "Control Collection", []string{base + "/PowerLimit"})
 		}})
 		o["Controls"] = ref(base)
+		power := b.dia.chassis() + "/Power"
+		b.settable(m, power, obj{"Redundancy": []any{obj{"@odata.id": power + "#/Redundancy/0", "MemberId": "0", "Name": "PSU Redundancy", "Mode": "N+m",
+			"MinNumNeeded": 1, "MaxNumSupported": 2, "RedundancyEnabled": true, "RedundancySet": []any{}, "Status": enabled()}}}, "Redundancy")
 	case dialectAMI:
 		b.settable(m, b.dia.chassis()+"/Power", obj{"PowerControl": []any{obj{"PowerLimit": obj{"LimitInWatts": 500, "CorrectionInMs": 1000,
 			"LimitException": "HardPowerOff"}}}}, "PowerControl")

@@ -133,4 +133,6 @@ var SettingMappings = []SettingMapping{
 	words("power_limit_enabled", inControl, "Automatic", "Disabled", "ControlMode"),
 	words("power_limit_enabled", inEnvironment, "Automatic", "Disabled", "PowerLimitWatts", "ControlMode"),
 	words("psu_redundancy", inDellSystem, "A/B Grid Redundant", "Not Redundant", "Attributes", "ServerPwr.1.PSRedPolicy"),
+	std("psu_redundancy", inPower, "bool", p("Redundancy", "0", "RedundancyEnabled")), // writable by its schema (Redundancy.v1); an XCC shows it
+	dell("psu_hot_spare", inDellSystem, "ServerPwr.1.PSRapidOn"),                      // "exactly same as Hotspare", says its registry
 }
