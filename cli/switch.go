@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,16 +24,17 @@ func newSwitch(a *app) *cobra.Command {
 func newSwitchRender(a *app) *cobra.Command {
 	var f workspaceFlags
 	var only []string
-	var out string
+	var out, format string
 	c := &cobra.Command{
 		Use: "render [DIR]", Short: "Write what NVUE or SONiC is to be told: BGP, RoCE, addresses",
 		Long: `Render gives the configuration of every switch with an os: for cumulus the object that nv config patch and the NVUE API take, for sonic
 tables to merge into config_db.json. It follows from the blueprint alone: BGP unnumbered, RoCE with PFC and ECN, rail addresses,
-management, and the site's own NTP, DNS and syslog servers. Nothing is written to a switch: metalwright apply does that for those that
+management, and the site's own NTP, DNS and syslog servers. --format frr gives its routing part in the words of FRRouting. Nothing is written to a switch: metalwright apply does that for those that
 are bound. A switch without a configuration is
 named, with the reason.` + codes(exitDone, exitError),
-		Example: "  metalwright switch render lab --switch leaf1\n  metalwright switch render lab -o configs/\n  metalwright switch render lab --json",
-		Args:    cobra.MaximumNArgs(1),
+		Example: "  metalwright switch render lab --switch leaf1\n  metalwright switch render lab -o configs/\n  metalwright switch render lab --json\n" +
+			"  metalwright switch render lab --format frr -o frr/",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			w, err := a.load(&f, args)
 			if err != nil {
@@ -46,6 +48,9 @@ named, with the reason.` + codes(exitDone, exitError),
 			if len(only) > 0 {
 				configs = slices.DeleteFunc(configs, func(c switchos.Config) bool { return !slices.Contains(only, c.Switch) })
 				skipped = slices.DeleteFunc(skipped, func(s switchos.Skipped) bool { return !slices.Contains(only, s.Switch) })
+			}
+			if configs, skipped, err = inFormat(format, configs, skipped); err != nil {
+				return err
 			}
 			if a.json {
 				return a.printJSON(struct {
@@ -62,8 +67,46 @@ named, with the reason.` + codes(exitDone, exitError),
 	}
 	f.add(c)
 	c.Flags().StringSliceVar(&only, "switch", nil, "only these switches")
+	c.Flags().StringVar(&format, "format", "native", "native (NVUE, config_db.json) or frr")
 	c.Flags().StringVarP(&out, "out", "o", "", "write one file a switch into this folder")
 	return c
+}
+
+// inFormat gives configurations in another form; those that have none in it are named.
+func inFormat(format string, configs []switchos.Config, skipped []switchos.Skipped) ([]switchos.Config, []switchos.Skipped, error) {
+	switch format {
+	case "native":
+		return configs, skipped, nil
+	case "frr":
+	default:
+		return nil, nil, fmt.Errorf("--format %s: want native or frr", format)
+	}
+	var out []switchos.Config
+	for _, c := range configs {
+		text, err := switchos.FRR(c)
+		if err != nil {
+			return nil, nil, err
+		}
+		if text == "" {
+			skipped = append(skipped, switchos.Skipped{Switch: c.Switch, Reason: "it routes nothing"})
+			continue
+		}
+		body, err := json.Marshal(text)
+		if err != nil {
+			return nil, nil, err
+		}
+		out = append(out, switchos.Config{Switch: c.Switch, OS: "frr", File: c.Switch + ".frr.conf", Body: body})
+	}
+	return out, skipped, nil
+}
+
+// text is a configuration as it stands in a file.
+func text(c switchos.Config) []byte {
+	var s string
+	if c.OS == "frr" && json.Unmarshal(c.Body, &s) == nil { // no JSON, but a text
+		return []byte(s)
+	}
+	return c.Body
 }
 
 // known refuses the name of a switch that no fabric has.
@@ -86,14 +129,14 @@ func (a *app) writeConfigs(dir string, configs []switchos.Config) error {
 		if len(configs) > 1 {
 			return fmt.Errorf("%s: name a folder with -o, or one of them with --switch", count(len(configs), "configuration"))
 		}
-		a.printf("%s", configs[0].Body)
+		a.printf("%s", text(configs[0]))
 		return nil
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	for _, c := range configs {
-		if err := os.WriteFile(filepath.Join(dir, c.File), c.Body, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, c.File), text(c), 0o644); err != nil {
 			return err
 		}
 	}
