@@ -63,6 +63,7 @@ func (rd *reader) disks(e *rack.Node) {
 }
 
 func (rd *reader) namespace(name string) rack.NamespaceSpec {
+	rd.volumeName("namespace", name)
 	n := rack.NamespaceSpec{Name: name, OnDestroy: rd.preset("on_destroy", "keep", "keep", "delete"), Origin: diag.At(rd.rng)}
 	n.SizeBytes, _ = rd.size("size", "size_bytes")
 	n.LBABytes, _ = rd.size("lba", "lba_bytes")
@@ -96,6 +97,7 @@ func (rd *reader) selector(least int64) rack.DriveSelector {
 // options decodes what a volume says beyond type, drives and size.
 func (rd *reader) options(v *rack.VolumeSpec) {
 	o := &v.VolumeOptions
+	rd.volumeName("volume", v.Name)
 	o.SharePercent, _ = rd.whole("share", "share_percent", 1, shareMost)
 	o.Spans, _ = rd.whole("spans", "spans", 2, 1024)
 	o.StripBytes, _ = rd.size("strip", "strip_bytes")
@@ -116,6 +118,16 @@ func (rd *reader) options(v *rack.VolumeSpec) {
 		if v.RAID == "RAID0" && (sel.Count > 0 || len(sel.Bays) > 0) {
 			rd.errorf(s.rng, "Spare without redundancy", "A spare cannot stand in for a drive of RAID0: its data is nowhere else.")
 		}
+	}
+}
+
+// volumeName holds the label of a volume or namespace, which becomes its name on the controller, to what every controller takes:
+// printable ASCII without quotes. One that is too long gets a short name of its own.
+func (rd *reader) volumeName(what, name string) {
+	bad := strings.ContainsFunc(name, func(c rune) bool { return c < ' ' || c > '~' || strings.ContainsRune("\"'`\\", c) })
+	if bad || strings.TrimSpace(name) != name || name == "" {
+		rd.errorf(rd.rng, "Invalid volume name", "%q cannot name a %s: controllers take printable letters, digits and signs of ASCII, no quotes and no "+
+			"space at either end.", name, what)
 	}
 }
 

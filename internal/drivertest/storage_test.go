@@ -263,7 +263,7 @@ func TestStorageUnsupported(t *testing.T) {
 		{"encrypted", "ilo", "volume.unsupported", "makes no encrypted volumes", nil, spec(func(v *rack.VolumeSpec) { v.Encrypted = true })},
 		{"encrypted without a key", "idrac", "volume.unsupported", "has no key", nil, spec(func(v *rack.VolumeSpec) { v.Encrypted = true })},
 		{"dedicated spare", "xcc", "spare.unsupported", "offers none", nil, spec(func(v *rack.VolumeSpec) { v.Spares = one(1) })},
-		{"global spare", "ilo", "spare.unsupported", "dedicated ones only", nil, func(n *rack.Node) {
+		{"global spare", "xcc", "spare.unsupported", "offers none", nil, func(n *rack.Node) {
 			n.Disks = &rack.DiskSpec{Spares: []rack.SpareSpec{{Name: "any", Drives: *one(1)}}}
 		}},
 		{"key", "ilo", "controller.key", "does not offer to set one", nil, func(n *rack.Node) {

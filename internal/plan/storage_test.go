@@ -240,6 +240,10 @@ func TestStorageStops(t *testing.T) {
 			v.Spares = &rack.DriveSelector{Count: 1, ControllerHas: "BOSS"}
 			n.Volumes = []rack.VolumeSpec{v}
 		}},
+		{"no global spares", "spare.unsupported", "dedicated ones only", blockedOf, func(n *rack.Node, sys *rack.System) {
+			sys.Controllers[2].Offer.Globalise = nil
+			n.Disks.Spares = []rack.SpareSpec{{Name: "any", Drives: rack.DriveSelector{Count: 1, ControllerHas: "perc"}}}
+		}},
 		{"locked drives", "volume.locked", "bays Bay 2", blockedOf, func(n *rack.Node, sys *rack.System) {
 			drive(sys, "R2").State.Encryption = encryptionLocked
 			n.Volumes = []rack.VolumeSpec{wanted("RAID5", 3)}

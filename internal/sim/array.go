@@ -289,8 +289,11 @@ func (b *BMC) showDrive(d *drive, o obj) {
 		case d.spareOf != nil:
 			o["HotspareType"] = spareOne
 		}
-		if style == arrayStandard {
-			o["@Redfish.WriteableProperties"] = []any{"HotspareType"}
+		if style != arrayDell && d.volume == nil && !d.reserved && !d.foreign && d.spareOf == nil { // recorded of an HPE MR controller
+			o["@Redfish.WriteableProperties"], o["HotspareType@Redfish.AllowableValues"] = []any{"HotspareType"}, []any{spareGlobal}
+			if d.spare {
+				o["HotspareType@Redfish.AllowableValues"] = []any{"None"}
+			}
 		}
 	}
 	switch {
@@ -317,11 +320,11 @@ func (b *BMC) showDrive(d *drive, o obj) {
 	}
 }
 
-// patchDrive takes HotspareType, where the standard's way is offered.
+// patchDrive takes HotspareType of a free drive, where the standard's way is offered.
 func (b *BMC) patchDrive(c *call, d *drive) *answer {
 	kind, given := c.body["HotspareType"].(string)
 	switch {
-	case b.arrayStyle() != arrayStandard || !d.ctl.raid || !given:
+	case b.arrayStyle() == arrayPlain || b.arrayStyle() == arrayDell || !d.ctl.raid || !given:
 		return b.fail(http.StatusBadRequest, b.msg("PropertyNotWritable", "HotspareType"))
 	case kind != "None" && kind != spareGlobal:
 		return b.fail(http.StatusBadRequest, b.msg("PropertyValueNotInList", kind, "HotspareType"))
