@@ -48,6 +48,8 @@ type soak struct {
 	width int                              // nodes at once; 0: as the seed says
 	tap   func(verb, string, []byte) error // asked at every moment of writing the journal; nil: none
 	die   func() error                     // ends the life under way as kill -9 does
+	arm   func(die func())                 // told how to end a life when it begins; nil: nobody wants to know
+	after func()                           // told that a life has ended; nil: nobody wants to know
 
 	recorded map[string]bool // nodes whose end was in the journal when the last life began
 	mu       sync.Mutex
@@ -94,6 +96,9 @@ func (s *soak) life(ctx context.Context, cut int, stop <-chan struct{}) (Result,
 		kill()
 		cancel()
 		return errKilled
+	}
+	if s.arm != nil {
+		s.arm(func() { _ = s.die() })
 	}
 	start := s.disk.Calls()
 	s.disk.Before = func(n int, _ string) error {
@@ -144,6 +149,9 @@ func (s *soak) life(ctx context.Context, cut int, stop <-chan struct{}) (Result,
 		}
 	}
 	delete(s.alive, pid)
+	if s.after != nil {
+		s.after()
+	}
 	return res, err, killed.Load()
 }
 

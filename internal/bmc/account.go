@@ -48,16 +48,21 @@ func (d *Driver) Accounts(ctx context.Context) (rack.AccountService, error) {
 	return s, nil
 }
 
-func readAccounts(ctx context.Context, c accountReader) (rack.AccountService, error) {
+// accountService reads the AccountService itself.
+func accountService(ctx context.Context, c accountReader) (*redfish.Resource, error) {
 	root, err := c.Get(ctx, "/redfish/v1/")
 	if err != nil {
-		return rack.AccountService{}, err
+		return nil, err
 	}
 	path := root.Obj.Link("AccountService")
 	if path == "" {
-		return rack.AccountService{}, unsupported("an AccountService")
+		return nil, unsupported("an AccountService")
 	}
-	service, err := c.Get(ctx, path)
+	return c.Get(ctx, path)
+}
+
+func readAccounts(ctx context.Context, c accountReader) (rack.AccountService, error) {
+	service, err := accountService(ctx, c)
 	if err != nil {
 		return rack.AccountService{}, err
 	}
@@ -124,6 +129,10 @@ func (d *Driver) checkAccount(ctx context.Context, s step.Step) (step.State, err
 	seen := step.Facts{"generation": int64(e.Generation)}
 	switch {
 	case e.Generation == want-1:
+		// A BMC that cannot be asked is waited for here: an act counts how often it was tried.
+		if _, err := accountService(ctx, d.c.rf); err != nil {
+			return step.State{}, fmt.Errorf("read the AccountService: %w", classed(err))
+		}
 		return state(step.Ready, seen, ""), nil
 	case e.Generation != want:
 		return state(step.Moved, seen, "the escrow holds generation %d, planned was %d", e.Generation, want), nil

@@ -8,6 +8,13 @@ func (b *BMC) CutAt(n int, late bool) {
 	b.cutAt, b.cutLate = n, late
 }
 
+// OnCut is called once, when a request is cut off: the client is killed at that moment. It must not call this BMC.
+func (b *BMC) OnCut(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.onCut = f
+}
+
 // Cut tells whether a request has been cut off since CutAt.
 func (b *BMC) Cut() bool {
 	b.mu.Lock()
@@ -21,12 +28,24 @@ func (b *BMC) cutNow() (gone, late bool) {
 	case b.cutAt == 0:
 		return false, false
 	case b.cutAt < 0:
+		b.killed() // a late one that was not acted on
 		return true, false
 	case b.cutAt == 1:
 		b.cutAt = -1
+		if !b.cutLate {
+			b.killed()
+		}
 		return !b.cutLate, b.cutLate
 	default:
 		b.cutAt--
 		return false, false
+	}
+}
+
+// killed tells who wants to know that a request was cut off.
+func (b *BMC) killed() {
+	if f := b.onCut; f != nil {
+		b.onCut = nil
+		f()
 	}
 }

@@ -127,6 +127,7 @@ func (b *BMC) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a = b.faults.after(c, a)
 	if late {
 		a = &answer{status: cut}
+		b.killed()
 	}
 	b.mu.Unlock()
 	b.send(w, r, a)

@@ -53,6 +53,7 @@ type BMC struct {
 	cutAt     int // requests until everything is cut (CutAt)
 	cutLate   bool
 	certs     certificates
+	onCut     func() // nil: nobody wants to know
 	jobs      []*job
 	logs      []*logbook
 	light     string // of the locator; empty = off
