@@ -19,6 +19,7 @@ import (
 	"github.com/metalwright/metalwright/internal/blueprint"
 	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/secret"
 	"github.com/metalwright/metalwright/internal/sim"
 	"github.com/metalwright/metalwright/internal/sim/recorded"
 )
@@ -82,6 +83,9 @@ labels, which stand in .metalwright/labels and are named by the bindings. metalw
 					user, _ := r.FactoryCredentials(name)
 					a.printf("factory account of %s: %s, password in %s\n", name, user, filepath.Join(w.Dir, engine.StateDir, "labels", name))
 				}
+				if os.Getenv(secret.IdentityVariable) == "" {
+					a.printf("a key for the escrow of this rack: export %s=%s\n", secret.IdentityVariable, simIdentity(w.Dir))
+				}
 			}
 			if len(faults) > 0 && !a.json {
 				a.printf("faults: %s, seed %d\n", strings.Join(faults, ", "), seed)
@@ -127,6 +131,9 @@ func simSecrets(r *sim.Rack, bindings []rack.Binding, state string, factory bool
 	return nil
 }
 
+// simIdentity is the age identity for the escrow of a simulated rack: beside it, which no key of real passwords may be.
+func simIdentity(dir string) string { return filepath.Join(dir, engine.StateDir, "sim-identity.txt") }
+
 // publishSim writes bindings, secrets and the simulator's own record; undo removes the record.
 func (a *app) publishSim(ctx context.Context, w *engine.Workspace, r *sim.Rack, bindings, switches []rack.Binding, speed float64, seed uint64, factory bool) (func(), error) {
 	state := filepath.Join(w.Dir, engine.StateDir)
@@ -135,6 +142,11 @@ func (a *app) publishSim(ctx context.Context, w *engine.Workspace, r *sim.Rack, 
 		return nil, err
 	}
 	bindings = slices.Concat(bindings, switches)
+	if factory {
+		if err := secret.WriteIdentity(simIdentity(w.Dir)); err != nil {
+			return nil, err
+		}
+	}
 	path := filepath.Join(w.Dir, engine.BindingsFile)
 	text, err := blueprint.WriteBindings(bindings, w.Sources[engine.BindingsFile])
 	if err != nil {

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # The main job on a simulated rack: blueprint -> plan -> apply -> empty plan -> drift -> repair -> evidence; then again with
-# every fault the simulator knows. Needs only Go, git and make.
+# every fault the simulator knows; then from the crate, with factory passwords and two exchanged cables. Needs only Go, git and make.
 #
-#   demo.sh [quiet] [faults]    one of the rounds; both when none is named
+#   demo.sh [quiet] [faults] [crate]    some of the rounds; all when none is named
 #   SPEED=300                   simulated minutes per minute
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -71,11 +71,28 @@ round() { # NAME SIM-ARGS...
   run sim ledger "$dir"
   stop_sim
 }
-[ $# -gt 0 ] || set -- quiet faults
+
+crate() { # from the crate: claim, two exchanged cables, accepted
+  title "a rack in its crates"
+  run init --from lab-1rack crate
+  sed -i.bak 's/default     = false/default     = true/' crate/site.mw.hcl && rm crate/site.mw.hcl.bak
+  export METALWRIGHT_AGE_IDENTITY=crate/.metalwright/sim-identity.txt
+  start_sim crate --factory --faults cable-swap@dell
+  title "claim, configure; two nodes with wrong cables stay off"
+  expect 3 apply crate --auto-approve
+  title "the cables are put right"
+  run sim poke crate dell --cable fix
+  run apply crate --auto-approve
+  expect 0 plan crate --detailed-exitcode
+  run sim ledger crate
+  stop_sim
+}
+[ $# -gt 0 ] || set -- quiet faults crate
 for name; do
   case $name in
     quiet) round lab ;;
     faults) round faulty --faults all --seed 7 ;;
+    crate) crate ;;
     *) echo "demo: there is no round $name" >&2; exit 1 ;;
   esac
 done

@@ -2,6 +2,7 @@ package apply
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -144,13 +145,17 @@ func (n *node) stage(parts []step.Step) error {
 	return nil
 }
 
-// needless tells whether there is nothing left for s to activate. A power-on is needless only when the host is on.
+// needless tells whether there is nothing left for s to activate. A power-on is needless only when the host is on. A one-time boot that is
+// armed is done, as nothing more can be read of it, and is used by no other start than this one.
 func (n *node) needless(s step.Step, parts []step.Step) (bool, error) {
 	waiting := 0
 	for _, part := range parts {
 		if n.steps[part.ID].result == "" {
 			waiting++
 		}
+	}
+	if s.Kind == step.Reset && n.bootsOnce(s) {
+		return false, nil
 	}
 	if s.Kind == step.Reset {
 		return waiting == 0 && len(s.Activates) > 0, nil
@@ -166,6 +171,11 @@ func (n *node) needless(s step.Step, parts []step.Step) (bool, error) {
 		return false, n.fail(s, moved(st))
 	}
 	return st.Standing == step.Done, nil
+}
+
+// bootsOnce tells whether a reset is there for a one-time boot.
+func (n *node) bootsOnce(s step.Step) bool {
+	return slices.ContainsFunc(n.np.Steps, func(x step.Step) bool { return x.Kind == step.BootOnce && slices.Contains(s.Activates, x.ID) })
 }
 
 // first looks at s until the device says how it stands.

@@ -54,6 +54,12 @@ func draw(seed uint64) (drawing, error) {
 		drawNode(seed, &d.design.Nodes[i], d.factory)
 	}
 	d.faults = drawFaults(seed, d.design)
+	if d.power == "Off" { // what a power-on did not make real wants a reset, which no plan of a host that is off has: it is planned anew
+		d.faults = slices.DeleteFunc(d.faults, func(id string) bool { return id == "R18" || id == "stuck-job" })
+	}
+	if d.factory { // a claim has no reset that the ladder may make
+		d.faults = slices.DeleteFunc(d.faults, func(id string) bool { return slices.Contains(ladderFaults, id) })
+	}
 	return d, nil
 }
 
@@ -126,7 +132,11 @@ func drawFaults(seed uint64, d rack.Design) []string {
 	})
 	var out []string
 	for i := range 1 + roll(seed, "how many faults", 6) {
-		if id := pool[roll(seed, fmt.Sprint("fault", i), len(pool))]; !slices.Contains(out, id) {
+		id := pool[roll(seed, fmt.Sprint("fault", i), len(pool))]
+		if slices.Contains(ladderFaults, id) { // three tries and one ladder are for one trouble, not for two at once
+			return []string{id}
+		}
+		if !slices.Contains(out, id) {
 			out = append(out, id)
 		}
 	}

@@ -294,21 +294,22 @@ func (d *Driver) cleaned(c secret.Credential, err error) error {
 
 // session2 is a session beside the driver's own.
 type session2 struct {
-	c   *redfish.Client
-	err error
+	c    *redfish.Client
+	conn *conn
+	err  error
 }
 
 func (d *Driver) secondSession(c secret.Credential) session2 {
 	o := d.c.second
 	o.Login = func(context.Context) (string, string, error) { return c.Username, c.Password.Reveal(), nil }
 	cl, err := redfish.New(o)
-	return session2{cl, err}
+	return session2{cl, d.c, err}
 }
 
 // prove logs in, reads what only a login shows, and logs out.
 func (s session2) prove(ctx context.Context) error {
 	all, err := readAccounts(ctx, s.c)
-	err = errors.Join(err, s.c.Close(context.WithoutCancel(ctx)))
+	err = errors.Join(err, s.conn.end(ctx, s.c))
 	if err != nil {
 		return step.Fail(step.ClassOf(classed(err)), fmt.Errorf("log in with the new credential: %w", err),
 			"The old and the new credential are both in escrow. Run the same command again: it tries the new one, then the old one.")
@@ -337,7 +338,7 @@ func (d *Driver) endFactory(ctx context.Context, a *act) error {
 		return s.err
 	}
 	err = endAccount(ctx, s.c, a.s.Args.Targets[0], a.s.Args.Method)
-	return errors.Join(err, s.c.Close(context.WithoutCancel(ctx)))
+	return errors.Join(err, s.conn.end(ctx, s.c))
 }
 
 func endAccount(ctx context.Context, c accountReader, user, method string) error {

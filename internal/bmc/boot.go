@@ -299,7 +299,7 @@ func (d *Driver) checkBootOnce(ctx context.Context, s step.Step, op *step.Op) (s
 		"mode": b.boot.Str("BootSourceOverrideMode")}
 	switch {
 	case armed(b.boot), b.set != "" && b.pending.Has("BootSourceOverrideTarget") && armed(b.pending):
-		return armedState(b, s, op, seen), nil
+		return state(step.Done, seen, ""), nil
 	case op != nil && op.Sent && b.boot.Str("BootSourceOverrideEnabled") != "Once" && b.restarted(op.Baseline):
 		return state(step.Done, seen, "the host has started since: the one-time boot was used"), nil
 	}
@@ -308,20 +308,6 @@ func (d *Driver) checkBootOnce(ctx context.Context, s step.Step, op *step.Op) (s
 		return state(step.Moved, seen, "a one-time boot from %s is set, planned from %s", now, was), nil
 	}
 	return state(step.Ready, seen, ""), nil
-}
-
-// armedState is how a one-time boot stands that is set. Asked for alone, that is all; in a plan it waits for its reset. Nothing is left of
-// it afterwards, so only what was set by an operation on record can be told from what was never used: another is set again.
-func armedState(b bootView, s step.Step, op *step.Op, seen step.Facts) step.State {
-	switch {
-	case !s.Activation.Host():
-		return state(step.Done, seen, "")
-	case op == nil || !op.Sent:
-		return state(step.Ready, seen, "")
-	case b.restarted(op.Baseline):
-		return state(step.Done, seen, "the host has started since: the one-time boot is being used")
-	}
-	return state(step.Staged, seen, "the one-time boot waits for a reset")
 }
 
 func (d *Driver) actBootOnce(ctx context.Context, a *act) error {

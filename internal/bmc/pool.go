@@ -82,7 +82,7 @@ func (p *Pool) Open(_ context.Context, ep Endpoint, opt Options) (*Driver, error
 		c.keep = keep
 		c.ipmi = p.secondWay(ep)
 		c.failed = func() int { return p.attempts.Failed(ep.URL) }
-		ro.StaleSessions, ro.Opened = nil, nil
+		ro.StaleSessions, ro.Opened = nil, c.openedBeside
 		c.second = ro
 		p.conns[key] = c
 	}
@@ -109,16 +109,20 @@ func (p *Pool) drop(ctx context.Context, key string, c *conn) error {
 	if !last || c.closer == nil {
 		return nil
 	}
+	left := c.sweep(ctx)
 	session := c.core.SessionURI()
-	if err := c.closer(ctx); err != nil {
-		p.mu.Lock()
-		p.stale[key] = append(p.stale[key], session)
-		p.mu.Unlock()
-		c.keep(session)
-		return fmt.Errorf("log out of %s: %w", key, err)
+	err := c.closer(ctx)
+	if err != nil {
+		left = append([]string{session}, left...)
+		err = fmt.Errorf("log out of %s: %w", key, err)
 	}
-	c.keep()
-	return nil
+	if len(left) > 0 {
+		p.mu.Lock()
+		p.stale[key] = append(p.stale[key], left...)
+		p.mu.Unlock()
+	}
+	c.keep(left...)
+	return err
 }
 
 // identity is what makes two endpoints the same BMC: host and port.
@@ -148,6 +152,7 @@ type conn struct {
 	failed func() int      // logins that the BMC has refused since the last that worked; nil = none
 
 	mu       sync.Mutex
+	beside   []string // URIs of sessions beside this one that are open, or could not be closed
 	lay      *layout
 	pushes   map[string]bool // handles of the pushes of this process
 	mine     map[string]push // pushes of this process whose version was not read yet, by pushKey

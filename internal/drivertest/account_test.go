@@ -122,7 +122,7 @@ func (c *claimed) finished(when, policy string) {
 	c.t.Helper()
 	e := c.escrow.entry
 	have := c.b.Accounts()
-	if e.Current == nil || e.Next != nil || e.Generation != 1 || e.Current.Username != c.user || have[c.user] != e.Current.Password.Reveal() {
+	if e.Current == nil || e.Next != nil || int64(e.Generation) != c.s.Want["generation"] || e.Current.Username != c.user || have[c.user] != e.Current.Password.Reveal() {
 		c.t.Errorf("%s: the escrow and the BMC do not agree, or generation %d", when, e.Generation)
 	}
 	if f, _ := c.r.FactoryCredentials(node); f != c.user && policy != "keep" && have[f] != "" {
@@ -187,6 +187,44 @@ func TestClaimCutAtEveryRequest(t *testing.T) {
 					if ended {
 						return
 					}
+				}
+			})
+		}
+	}
+}
+
+// TestRotationCutAtEveryRequest is the same for the second password of an account that was claimed: at every cut the BMC takes exactly one
+// of next and current.
+func TestRotationCutAtEveryRequest(t *testing.T) {
+	for _, dialect := range sim.Dialects() {
+		for _, w := range claims {
+			t.Run(dialect+"/"+w.user+w.policy, func(t *testing.T) {
+				cuts := 0
+				for n, ended := 1, false; !ended; n++ {
+					if n > 200 {
+						t.Fatal("it never ends")
+					}
+					for _, late := range []bool{false, true} {
+						synctest.Test(t, func(t *testing.T) {
+							c := newClaimed(t, dialect, w.user, w.policy)
+							if err := c.act(quiet); err != nil {
+								t.Fatal(err)
+							}
+							c.s.Expect, c.s.Want = step.Facts{"generation": int64(1)}, step.Facts{"generation": int64(2), "username": c.user}
+							c.b.CutAt(n, late)
+							if ended = c.act(quiet) == nil; ended {
+								return
+							}
+							cuts++
+							when := fmt.Sprintf("rotation cut at %d (late %v)", n, late)
+							c.reachable(when)
+							c.goOn(when)
+							c.finished(when, w.policy)
+						})
+					}
+				}
+				if cuts < 10 {
+					t.Errorf("%d cuts", cuts)
 				}
 			})
 		}

@@ -317,6 +317,9 @@ func (e *emitter) activate(staged []int, class step.Activation) {
 		why += fmt.Sprintf(" (this BMC has no %s)", class)
 	}
 	e.gate = []int{len(e.steps)}
+	if issued.Host() && !e.on { // an aux cycle ends with the host on, whatever it was before
+		e.on, e.powered = true, true
+	}
 	e.steps = append(e.steps, draft{
 		slug: strings.ReplaceAll(issued.String(), "_", "-"), after: staged, activates: real,
 		step: step.Step{

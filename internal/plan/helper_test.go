@@ -163,6 +163,10 @@ func settleStep(dev *rack.Device, s step.Step) {
 	sys := &dev.Systems[k]
 	text := func(key string) string { v, _ := s.Want[key].(string); return v }
 	switch s.Kind {
+	case step.Reset:
+		if s.Activation.Host() { // an aux cycle too ends with the host on
+			sys.PowerState = powerOn
+		}
 	case step.Power:
 		sys.PowerState = text("power_state")
 	case step.BIOS:
