@@ -132,7 +132,13 @@ func simSecrets(r *sim.Rack, bindings []rack.Binding, state string, factory bool
 }
 
 // simIdentity is the age identity for the escrow of a simulated rack: beside it, which no key of real passwords may be.
-func simIdentity(dir string) string { return filepath.Join(dir, engine.StateDir, "sim-identity.txt") }
+func simIdentity(dir string) string {
+	path := filepath.Join(dir, engine.StateDir, "sim-identity.txt")
+	if abs, err := filepath.Abs(path); err == nil { // relative ones begin at the blueprint's folder
+		return abs
+	}
+	return path
+}
 
 // publishSim writes bindings, secrets and the simulator's own record; undo removes the record.
 func (a *app) publishSim(ctx context.Context, w *engine.Workspace, r *sim.Rack, bindings, switches []rack.Binding, speed float64, seed uint64, factory bool) (func(), error) {

@@ -76,7 +76,7 @@ crate() { # from the crate: claim, two exchanged cables, accepted
   title "a rack in its crates"
   run init --from lab-1rack crate
   sed -i.bak 's/default     = false/default     = true/' crate/site.mw.hcl && rm crate/site.mw.hcl.bak
-  export METALWRIGHT_AGE_IDENTITY=crate/.metalwright/sim-identity.txt
+  export METALWRIGHT_AGE_IDENTITY=$work/crate/.metalwright/sim-identity.txt
   start_sim crate --factory --faults cable-swap@dell
   title "claim, configure; two nodes with wrong cables stay off"
   expect 3 apply crate --auto-approve
