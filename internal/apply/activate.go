@@ -158,7 +158,10 @@ func (n *node) needless(s step.Step, parts []step.Step) (bool, error) {
 		return false, nil
 	}
 	if s.Kind == step.Reset {
-		return waiting == 0 && len(s.Activates) > 0, nil
+		if waiting > 0 || len(s.Activates) == 0 {
+			return false, nil
+		}
+		return n.leftOff(s)
 	}
 	st, err := n.first(s)
 	if err != nil {
@@ -171,6 +174,19 @@ func (n *node) needless(s step.Step, parts []step.Step) (bool, error) {
 		return false, n.fail(s, moved(st))
 	}
 	return st.Standing == step.Done, nil
+}
+
+// leftOff gives false, so that the reset is ended, when it was begun and has left the host off half-way: all that it activates may be real
+// by then.
+func (n *node) leftOff(s step.Step) (needless bool, err error) {
+	if n.steps[s.ID].attempts == 0 || !s.Activation.Host() {
+		return true, nil
+	}
+	st, err := n.first(s)
+	if err != nil {
+		return false, err
+	}
+	return st.Seen["power_state"] != "Off", nil
 }
 
 // bootsOnce tells whether a reset is there for a one-time boot.

@@ -473,12 +473,25 @@ func (d *Driver) cycleByBIOS(ctx context.Context, a *act, v vitals, way auxVerb)
 	if _, ok := x.current[way.bios]; !ok || x.settings == "" {
 		return step.Fail(step.Unsupported, errors.New("no verb of this BMC cuts standby power"), "Pull the power feed by hand, then run again.")
 	}
-	body := map[string]any{"Attributes": map[string]any{way.bios: way.verb}}
-	if firstOf(x.applies, "OnReset") != "" {
-		body["@Redfish.SettingsApplyTime"] = map[string]any{"ApplyTime": "OnReset"}
+	if !v.on() { // it takes effect when the host loses its power
+		if err := d.on(ctx, a, v); err != nil {
+			return err
+		}
+		if err := d.afterPOST(ctx, a.s); err != nil {
+			return err
+		}
+		if v, err = d.vitals(ctx, a.s, false); err != nil {
+			return err
+		}
 	}
-	if _, err := d.patch(ctx, a.s, x.settings, body); err != nil {
-		return fmt.Errorf("arm %s: %w", way.bios, err)
+	if !equalValue(x.current[way.bios], way.verb) && !equalValue(x.pending[way.bios], way.verb) { // else settings that wait hold it
+		body := map[string]any{"Attributes": map[string]any{way.bios: way.verb}}
+		if firstOf(x.applies, "OnReset") != "" {
+			body["@Redfish.SettingsApplyTime"] = map[string]any{"ApplyTime": "OnReset"}
+		}
+		if _, err := d.patch(ctx, a.s, x.settings, body); err != nil {
+			return fmt.Errorf("arm %s: %w", way.bios, err)
+		}
 	}
 	return d.offOn(ctx, a, v)
 }

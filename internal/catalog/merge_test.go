@@ -18,7 +18,9 @@ import (
 func TestShippedBlueprintsMerge(t *testing.T) {
 	c := load(t)
 	classes := map[string]string{"server.dgx_h100": "host_power_cycle", "server.dgx_b200": "host_power_cycle",
-		"server.gb200_compute_tray": "aux_cycle"}
+		"server.gb200_compute_tray": "aux_cycle",
+		// their network card is a BlueField, which keeps its power while the host is cycled (R50)
+		"server.dell_r750": "aux_cycle", "server.lenovo_sr670_v2": "aux_cycle"}
 	for _, name := range c.BlueprintNames() {
 		bp, _ := blueprint.Parse(c.Blueprints[name])
 		d, diags := blueprint.Resolve(bp, blueprint.Options{Catalog: c, Now: goldenDay})
@@ -44,7 +46,8 @@ func TestShippedBlueprintsMerge(t *testing.T) {
 			if class == "" {
 				class = "host_reset"
 			}
-			if want := map[string]int{"bmc_reset": 1, class: 1}; !maps.Equal(n.Resets, want) {
+			want := map[string]int{"bmc_reset": 1, class: 1}
+			if !maps.Equal(n.Resets, want) {
 				t.Errorf("%s, node %s: resets are %v, want %v; %v", name, n.Name, n.Resets, want, n.NotMerged)
 			}
 			if n.NaiveResets < 4 {

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"maps"
 	"testing"
 	"testing/synctest"
 
@@ -112,7 +113,11 @@ func (d *desk) oneByOne(ctx context.Context) {
 
 // withReset gives a change and the reset that makes it real, if it needs one.
 func withReset(s step.Step) []step.Step {
-	s.After = []step.ID{}
+	s.After, s.Want = []step.ID{}, maps.Clone(s.Want)
+	for _, name := range s.Args.Once { // it does not know that settings may ask for the reset of others
+		delete(s.Want, name)
+	}
+	s.Args.Once = nil
 	if s.Activation <= step.None {
 		return []step.Step{s}
 	}

@@ -20,9 +20,9 @@ import (
 )
 
 // fewest are the resets that each node of lab-1rack needs when its host is delivered switched off: all that is staged becomes real when
-// it is switched on, but for the BMC's own firmware, and for the tray whose firmware wants standby power to be cut.
-var fewest = map[string]map[string]int{"dell": {"bmc_reset": 1}, "dgx": {"bmc_reset": 1}, "gb200": {"aux_cycle": 1, "bmc_reset": 1},
-	"hpe": {"bmc_reset": 1}, "lenovo": {"bmc_reset": 1}, "smc": {"bmc_reset": 1}}
+// it is switched on, but for the BMC's own firmware, and for the trays and BlueField cards whose firmware wants standby power to be cut.
+var fewest = map[string]map[string]int{"dell": {"aux_cycle": 1, "bmc_reset": 1}, "dgx": {"bmc_reset": 1}, "gb200": {"aux_cycle": 1, "bmc_reset": 1},
+	"hpe": {"bmc_reset": 1}, "lenovo": {"aux_cycle": 1, "bmc_reset": 1}, "smc": {"bmc_reset": 1}}
 
 // TestFromTheFactory takes the mixed rack from its crates to accepted: passwords of labels, the network booted from before the disk, ports
 // of another protocol, a volume of somebody else, and two cables that are exchanged. The BMCs are claimed, both cables are named, their
@@ -122,7 +122,11 @@ func (d *desk) fewestResets(nodes ...string) {
 	d.t.Helper()
 	for _, n := range nodes {
 		l := d.rack.BMC(n).Ledger()
-		if diff := cmp.Diff(fewest[n], l.Resets); diff != "" || l.Boots != 1 || len(l.Violations) > 0 {
+		boots := 1
+		if n == "dell" { // its aux cycle takes effect when a host that is on loses its power: it is switched on for that
+			boots = 2
+		}
+		if diff := cmp.Diff(fewest[n], l.Resets); diff != "" || l.Boots != boots || len(l.Violations) > 0 {
 			d.t.Errorf("%s: %d boots, violations %v, resets (-fewest +counted):\n%s", n, l.Boots, l.Violations, diff)
 		}
 		if want := map[string]int{"bmc": 1, "bios": 1, "nic": 1}; !maps.Equal(l.Flashes, want) {

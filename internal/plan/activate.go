@@ -26,6 +26,7 @@ func (n *nodeBuild) arrange() {
 	ls := n.layers(ordered)
 	e := &emitter{n: n, on: !hostOff(n.sys.PowerState)}
 	for _, l := range ls {
+		n.armWithSettings(l.host)
 		e.layer(l)
 	}
 	e.finalPower()
