@@ -40,6 +40,11 @@ func TestScript(t *testing.T) {
 			e.Setenv("HOME", e.WorkDir)
 			e.Setenv("USER", "tester")
 			e.Setenv("TREES", trees())
+			examples, err := filepath.Abs("../examples")
+			if err != nil {
+				return err
+			}
+			e.Setenv("EXAMPLES", examples)
 			id, err := age.GenerateX25519Identity()
 			if err != nil {
 				return err

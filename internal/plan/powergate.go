@@ -129,9 +129,21 @@ func shelfFaults(s rack.PowerShelf, dev rack.Device) []string {
 		return []string{where + " is off"}
 	}
 	_, failed := dev.Supplies()
-	var out []string
+	var out, words []string
+	byWord := map[string][]string{}
 	for _, f := range failed {
-		out = append(out, fmt.Sprintf("supply %s of %s is %s", f.ID, where, supplyWord(f)))
+		w := supplyWord(f)
+		if byWord[w] == nil {
+			words = append(words, w)
+		}
+		byWord[w] = append(byWord[w], f.ID)
+	}
+	for _, w := range words {
+		if ids := byWord[w]; len(ids) == 1 {
+			out = append(out, fmt.Sprintf("supply %s of %s is %s", ids[0], where, w))
+		} else {
+			out = append(out, fmt.Sprintf("supplies %s of %s are %s", strings.Join(ids, ", "), where, w))
+		}
 	}
 	return out
 }

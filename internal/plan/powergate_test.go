@@ -110,10 +110,10 @@ func TestPowerGate(t *testing.T) {
 			l.d.Waivers = []rack.Waiver{{Address: "waiver.w", Rule: "power.budget", Owner: "anna", Reason: "test", Expires: "2027-01-01"}}
 		}, "canary: t1; 1: t2 t3; warning t3 power.budget", ""},
 		{"supplies failed, the rest carries it", 3, func(l *lab) { fail(l, "ps1", 0, 2) }, "canary: t1; 1: t2 t3; warning t1 power.shelf",
-			"Not whole: supply 0 of ps1 in U40 is Critical, supply 2 of ps1 in U40 is Critical. What is left can give 30 kW, enough for the 30 kW that this plan comes to."},
+			"Not whole: supplies 0, 2 of ps1 in U40 are Critical. What is left can give 30 kW, enough for the 30 kW that this plan comes to."},
 		{"supplies failed, one tray is too much", 3, func(l *lab) { fail(l, "ps1", 0, 1, 2) },
 			"canary: t1; 1: t2; blocked t3 power.shelf; warning t1 power.shelf", "The power shelves of a01 can give 25 kW; what is on, or comes on before it, draws up to 20 kW, " +
-				"and this node draws up to 10 kW. Not whole: supply 0 of ps1 in U40 is Critical"},
+				"and this node draws up to 10 kW. Not whole: supplies 0, 1, 2 of ps1 in U40 are Critical."},
 		{"a shelf is off and waits for hands", 3, func(l *lab) { l.shelf("ps2").Shelf.PowerState = "Off" },
 			"canary: t1; 1: t2; blocked t3 power.shelf; hands ps2 power.shelf; warning t1 power.shelf", "ps2 in U41 is off"},
 		{"all shelves are off", 2, func(l *lab) {
