@@ -256,6 +256,9 @@ func (a *app) doVerb(ctx context.Context, w *engine.Workspace, f *verbFlags, p p
 	start := time.Now()
 	r, err := do(engine.ApplyOptions{Parallel: f.parallel, Events: view.event, Stop: a.stop})
 	view.close()
+	if w.NewKey() {
+		a.sayNewKey(w)
+	}
 	if len(r.Nodes) == 0 && err != nil {
 		return r, err
 	}

@@ -56,7 +56,7 @@ func kindRows() []row {
 		})},
 		{key: "erase", what: "`on_destroy = \"erase\"` of a node with NVMe drives, with consent", more: deep, run: eraseRow},
 		{key: "firmware", what: "BMC and BIOS of a baseline", more: deep, run: wanted(step.Firmware, baseline)},
-		{key: "media", what: "an image in a free slot", more: deep + "", run: wanted(step.Media, func(h *host) {
+		{key: "media", what: "an image in a free slot", more: deep + " TestMediaPerDialect", run: wanted(step.Media, func(h *host) {
 			h.node().Media = &rack.MediaSpec{Image: "https://mirror.sim/os.iso"}
 		})},
 		{key: "manager", what: "a time server", more: deep + " TestSettingsOffered", run: wanted(step.Manager, func(h *host) {
@@ -109,8 +109,8 @@ func verbRows() []row {
 		{key: "bmc reset", what: "the host runs on", more: "TestDriver TestIPMI", run: byHand(plan.Verb{Do: plan.DoBMC}, nil, func(b *sim.BMC) bool {
 			return b.Ledger().Resets["bmc_reset"] == 1 && b.Truth().Power == "On"
 		})},
-		{key: "media insert", what: "an image by its URL", more: "TestDriver", run: byHand(plan.Verb{Do: plan.DoInsert, Value: url}, nil, inserted)},
-		{key: "media eject", what: "of what was inserted", more: "TestDriver", run: ejectRow(url)},
+		{key: "media insert", what: "an image by its URL: http, https, nfs", more: "TestMediaPerDialect", run: byHand(plan.Verb{Do: plan.DoInsert, Value: url}, nil, inserted)},
+		{key: "media eject", what: "of what was inserted", more: "TestMediaPerDialect", run: ejectRow(url)},
 		{key: "disk list", what: "drives and bays", run: disksRow},
 		{key: "led on", what: "the locator light", more: "TestDriverOfVerbs", run: byHand(plan.Verb{Do: plan.DoLED, Value: rack.LEDLit}, nil, light(rack.LEDLit))},
 		{key: "led blink", what: "", more: "TestDriverOfVerbs", run: byHand(plan.Verb{Do: plan.DoLED, Value: rack.LEDBlink}, nil, light(rack.LEDBlink))},

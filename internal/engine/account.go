@@ -18,12 +18,29 @@ import (
 // they are in the folder escrow of the state folder.
 const EscrowVariable = "METALWRIGHT_ESCROW"
 
-// access is how a node's account is kept in escrow; nil when the blueprint does not ask for that.
+// access is how a node's account is kept in escrow; nil when the blueprint does not ask for that. All drivers of a BMC share it, for
+// it knows with which credential their session was made.
 func (w *Workspace) access(n rack.Node, b rack.Binding) (*bmc.Access, error) {
-	spec := n.BMC.Account
-	if spec == nil {
+	if n.BMC.Account == nil {
 		return nil, nil
 	}
+	w.held.accessMu.Lock()
+	defer w.held.accessMu.Unlock()
+	if a := w.held.access[n.Name]; a != nil {
+		return a, nil
+	}
+	a, err := w.newAccess(n, b)
+	if err == nil {
+		if w.held.access == nil {
+			w.held.access = map[string]*bmc.Access{}
+		}
+		w.held.access[n.Name] = a
+	}
+	return a, err
+}
+
+func (w *Workspace) newAccess(n rack.Node, b rack.Binding) (*bmc.Access, error) {
+	spec := n.BMC.Account
 	for other, o := range w.Bindings {
 		if other != n.Name && o.URL == b.URL {
 			return nil, step.Fail(step.Rejected, fmt.Errorf("nodes %s and %s share one BMC", n.Name, other),

@@ -73,7 +73,7 @@ func (w *Workspace) bringUp(ctx context.Context, d rack.Design) (err error) {
 // OnSimulator gives a workspace of Design d whose BMCs are those of r, in memory, and whose state is in a folder of its own.
 func OnSimulator(w *Workspace, d rack.Design, r *sim.Rack, state string) *Workspace {
 	inner := *w
-	inner.Design, inner.pool, inner.attempts = d, bmc.NewPool(), new(switches.Attempts)
+	inner.Design, inner.pool, inner.attempts, inner.held = d, bmc.NewPool(), new(switches.Attempts), &holds{}
 	inner.opt.StateDir, inner.opt.Dial = state, r.DialContext
 	inner.Bindings = map[string]rack.Binding{}
 	for _, b := range slices.Concat(r.Bindings(), r.SwitchBindings()) {

@@ -71,6 +71,8 @@ type Workspace struct {
 	bpOpt    blueprint.Options
 	pool     *bmc.Pool
 	attempts *switches.Attempts // logins that switches have refused
+	held     *holds
+	newKey   bool // the signing key was made by a verb of this process
 	resolver *secret.Resolver
 	images   *imageServer
 	refused  *refusals
@@ -126,7 +128,7 @@ func newWorkspace(opt Options) *Workspace {
 	if opt.Log == nil {
 		opt.Log = slog.New(slog.DiscardHandler)
 	}
-	w := &Workspace{Dir: opt.Dir, opt: opt, Sources: map[string][]byte{}, pool: bmc.NewPool(), trustLock: &sync.Mutex{}, moved: map[string]rack.Binding{},
+	w := &Workspace{Dir: opt.Dir, opt: opt, held: &holds{}, Sources: map[string][]byte{}, pool: bmc.NewPool(), trustLock: &sync.Mutex{}, moved: map[string]rack.Binding{},
 		attempts: new(switches.Attempts),
 		resolver: secret.NewResolver(secret.Options{Dir: opt.Dir, LookupEnv: opt.LookupEnv, Warn: func(s string) { opt.Log.Warn(s) }})}
 	w.images, w.refused = newImageServer(w.firmwareFile), newRefusals(opt.StateDir)
@@ -227,8 +229,10 @@ func (w *Workspace) RunTests() []blueprint.TestResult {
 	return blueprint.RunTests(w.parsed, w.Tests, w.bpOpt)
 }
 
-// Close stops serving firmware files, and keeps which logins were refused. Sessions were logged out at the end of each call.
+// Close logs out what a verb has left open, stops serving firmware files, and keeps which logins were refused. Other sessions were
+// logged out at the end of each call. It may be called twice.
 func (w *Workspace) Close() error {
+	w.release()
 	refused := func(node string) bool {
 		return w.pool.Refused(w.Bindings[node].URL) || w.attempts.Refused(w.Bindings[node].URL)
 	}

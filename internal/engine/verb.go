@@ -100,6 +100,7 @@ func (w *Workspace) Say(ctx context.Context, v plan.Verb, nodes []string) (plan.
 	allowed := slices.DeleteFunc(slices.Clone(nodes), func(name string) bool {
 		return slices.ContainsFunc(refused, func(n plan.Note) bool { return n.Node == name })
 	})
+	w.hold(ctx, allowed...)
 	v.Now = w.opt.Now
 	o := w.glanceFor(ctx, v, allowed)
 	p := plan.Say(w.Design, o, v, allowed)
@@ -151,14 +152,18 @@ func (w *Workspace) Do(ctx context.Context, v plan.Verb, p plan.Plan, opt ApplyO
 
 // ResumeVerb goes on with a verb that was cut off.
 func (w *Workspace) ResumeVerb(ctx context.Context, v plan.Verb, p Pending, opt ApplyOptions) (apply.Result, error) {
+	for _, n := range p.Plan.Nodes {
+		w.hold(ctx, n.Name)
+	}
 	return w.do(ctx, v, apply.Request{Plan: p.Plan, Resume: p.Journal}, opt)
 }
 
 func (w *Workspace) do(ctx context.Context, v plan.Verb, req apply.Request, opt ApplyOptions) (apply.Result, error) {
-	req, _, err := w.signed(w.request(ctx, req, opt))
+	req, made, err := w.signed(w.request(ctx, req, opt))
 	if err != nil {
 		return apply.Result{}, err
 	}
+	w.newKey = w.newKey || made
 	res, err := apply.Run(ctx, req)
 	if err != nil || ctx.Err() != nil {
 		return res, errors.Join(err, ctx.Err())
@@ -171,8 +176,12 @@ func (w *Workspace) do(ctx context.Context, v plan.Verb, req apply.Request, opt 
 	return res, writeJSON(filepath.Join(w.runDir(res.Plan), "after.json"), after)
 }
 
+// NewKey tells whether a verb of this process has made the signing key: its public half has to be handed out.
+func (w *Workspace) NewKey() bool { return w.newKey }
+
 // Logs reads every log of one node.
 func (w *Workspace) Logs(ctx context.Context, node string, opt bmc.LogOptions, take func(bmc.LogEntry) error) ([]bmc.Log, error) {
+	w.hold(ctx, node)
 	d, err := w.driver(ctx, node)
 	if err != nil {
 		return nil, err

@@ -115,6 +115,10 @@ func Say(d rack.Design, o rack.Observation, v Verb, nodes []string) Plan {
 			note.Rule, note.Summary, note.Detail = "ipmi.used", "By IPMI", "Its BMC does not answer Redfish: this goes by IPMI."
 			p.Report.Warnings = append(p.Report.Warnings, note)
 		}
+		if text := declaredLight(n, v); text != "" {
+			note.Rule, note.Summary, note.Detail = "led.locate", "The blueprint keeps this light", text
+			p.Report.Warnings = append(p.Report.Warnings, note)
+		}
 		np := NodePlan{Address: n.Address, Name: n.Name, Steps: steps, Resets: map[string]int{}}
 		for i := range steps {
 			s := &steps[i]
@@ -310,6 +314,18 @@ func (v Verb) led(dev rack.Device) ([]step.Step, string) {
 	}
 	return []step.Step{{Kind: step.LED, Activation: step.None, Expect: step.Facts{"led": l.State}, Want: step.Facts{"led": v.Value},
 		EstimatedS: settingsS}}, ""
+}
+
+// declaredLight says what a blueprint has to say about the light that a verb switches; "" = nothing.
+func declaredLight(n rack.Node, v Verb) string {
+	if v.Do != DoLED || n.BMC.Manager == nil {
+		return ""
+	}
+	locate, ok := n.BMC.Manager.Settings["locate"]
+	if !ok || locate.Value == (v.Value != rack.LEDOff) {
+		return ""
+	}
+	return fmt.Sprintf("The blueprint says locate = %v for it, which is the same light: the next apply puts it back.", locate.Value)
 }
 
 func (v Verb) dump(dev rack.Device) ([]step.Step, string) {
