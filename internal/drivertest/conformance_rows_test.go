@@ -69,6 +69,8 @@ func kindRows() []row {
 			func(b *sim.BMC) bool { return b.Truth().Light == rack.LEDLit })},
 		{key: "dump", what: "the vendor's own diagnostic data; no blueprint asks for it", more: "TestDump", run: dumpRow},
 		{key: "clear_jobs", what: "a job that waits; the recovery ladder asks for it", more: "internal/apply:TestLadder", run: jobsRow},
+		{key: "certificate", what: "a certificate of the site's authority", more: "TestCertificate TestCertificatePlanned TestCertificateCutAtEveryRequest",
+			run: certificateRow},
 		{key: "shelf_power", elsewhere: "asked of the controller of a power shelf, which is no node", more: "TestShelfDriver TestShelfCut internal/plan:TestShelfRails internal/sim:TestShelf"},
 		{key: "account", what: "the first claim of a BMC in its factory state", more: "TestClaim TestClaimCutAtEveryRequest TestClaimCutAtEveryRecord", run: claimRow},
 	}
@@ -112,6 +114,11 @@ func verbRows() []row {
 		{key: "media insert", what: "an image by its URL: http, https, nfs", more: "TestMediaPerDialect", run: byHand(plan.Verb{Do: plan.DoInsert, Value: url}, nil, inserted)},
 		{key: "media eject", what: "of what was inserted", more: "TestMediaPerDialect", run: ejectRow(url)},
 		{key: "disk list", what: "drives and bays", run: disksRow},
+		{key: "disk adopt", what: "what is there, as blocks of a blueprint: a look", run: seen(bmc.LookDisks, func(_ rack.Device, s rack.System) bool { return len(s.Drives) > 0 })},
+		{key: "disk spare set", what: "a free drive, for one volume", more: "TestStorage", run: spareRow(false)},
+		{key: "disk spare clear", what: "a hot spare becomes a free drive", more: "TestStorageDrift", run: spareRow(true)},
+		{key: "disk foreign import", what: "what drives bring from another controller is taken over", more: "TestForeign", run: foreignVerbRow(plan.DoImport)},
+		{key: "disk foreign clear", what: "it is thrown away, with consent", more: "TestForeign", run: foreignVerbRow(plan.DoClearFC)},
 		{key: "led on", what: "the locator light", more: "TestDriverOfVerbs", run: byHand(plan.Verb{Do: plan.DoLED, Value: rack.LEDLit}, nil, light(rack.LEDLit))},
 		{key: "led blink", what: "", more: "TestDriverOfVerbs", run: byHand(plan.Verb{Do: plan.DoLED, Value: rack.LEDBlink}, nil, light(rack.LEDBlink))},
 		{key: "led off", what: "of a light that is on", more: "TestDriverOfVerbs", run: ledOffRow},
@@ -120,6 +127,7 @@ func verbRows() []row {
 		{key: "jobs list", what: "tasks and jobs", run: seen(bmc.LookJobs, nil)},
 		{key: "jobs clear", what: "a job that waits", run: jobsRow},
 		{key: "rotate", what: "a new password: the kind `account`", more: "TestClaim internal/engine:TestRotate", run: claimRow},
+		{key: "rotate --certificates", what: "a new certificate: the kind `certificate`", more: "TestCertificate internal/engine:TestRotate", run: certificateRow},
 	}
 }
 
@@ -169,6 +177,16 @@ func eraseRow(t *testing.T, dialect string) string {
 	})
 	p, _ := plan.Destroy(h.d, h.lookWith(rack.FacetErase), h.opt)
 	return h.outcome(p, step.Erase)
+}
+
+// certificateRow has the certificate of a BMC replaced.
+func certificateRow(t *testing.T, dialect string) string {
+	c := newRenewed(t, dialect)
+	if err := c.process(quiet); err != nil {
+		t.Fatal(err)
+	}
+	c.finished("replaced")
+	return ""
 }
 
 // claimRow claims a BMC in its factory state.

@@ -3,6 +3,7 @@ package drivertest_test
 import (
 	"testing"
 
+	"github.com/metalwright/metalwright/internal/bmc"
 	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/sim"
@@ -110,4 +111,59 @@ func controllerResetRow(t *testing.T, dialect string) string {
 		t.Errorf("volumes %v", h.bmc().Truth().Volumes)
 	}
 	return ""
+}
+
+// spareRow makes a free drive the hot spare of a volume by hand, and with clear a free drive again.
+func spareRow(clear bool) func(t *testing.T, dialect string) string {
+	return func(t *testing.T, dialect string) string {
+		t.Helper()
+		h := newHost(t, dialect, disks(func(n *rack.Node) { n.Volumes = []rack.VolumeSpec{array("RAID1", 2)} }))
+		p := h.plan()
+		if why := said(p.Report); why != "" {
+			return why
+		}
+		h.do(p)
+		verbs := []plan.Verb{{Do: plan.DoSpare, Value: "8 data"}}
+		if clear {
+			verbs = append(verbs, plan.Verb{Do: plan.DoUnspare, Value: "8"})
+		}
+		for _, v := range verbs {
+			p := plan.Say(h.d, h.glanced(bmc.LookDisks), v, []string{node})
+			if why := said(p.Report); why != "" {
+				return why
+			}
+			if p.Empty() {
+				t.Fatalf("%s: nothing is planned", v)
+			}
+			h.do(p)
+		}
+		if spares := h.bmc().Truth().Volumes[0].Spares; (len(spares) == 0) != clear {
+			t.Errorf("spares %v", spares)
+		}
+		return ""
+	}
+}
+
+// foreignVerbRow takes over by hand what two drives hold, or throws it away.
+func foreignVerbRow(do plan.Do) func(t *testing.T, dialect string) string {
+	return func(t *testing.T, dialect string) string {
+		t.Helper()
+		h := newHost(t, dialect, disks(func(*rack.Node) {}))
+		if err := h.bmc().Poke(sim.Poke{Foreign: []string{"0", "1"}}); err != nil {
+			t.Fatal(err)
+		}
+		v := plan.Verb{Do: do, Value: h.controller()}
+		if do == plan.DoClearFC {
+			v.Consent = &rack.DataLossGrant{Owner: "ops", Reason: "drives of the old rack"}
+		}
+		p := plan.Say(h.d, h.glanced(bmc.LookDisks), v, []string{node})
+		if why := said(p.Report); why != "" {
+			return why
+		}
+		h.do(p)
+		if l := h.bmc().Ledger(); (l.ForeignCleared == 0) != (do == plan.DoImport) || (len(h.bmc().Truth().Volumes) == 0) != (do == plan.DoClearFC) {
+			t.Errorf("cleared %d, volumes %v", l.ForeignCleared, h.bmc().Truth().Volumes)
+		}
+		return ""
+	}
 }
