@@ -71,6 +71,7 @@ func kindRows() []row {
 		{key: "clear_jobs", what: "a job that waits; the recovery ladder asks for it", more: "internal/apply:TestLadder", run: jobsRow},
 		{key: "certificate", what: "a certificate of the site's authority", more: "TestCertificate TestCertificatePlanned TestCertificateCutAtEveryRequest",
 			run: certificateRow},
+		{key: "switch", elsewhere: "asked of a switch of a fabric, NVUE or SONiC, and not of a BMC", more: "TestSwitches TestSwitchFaults TestSwitchTrust"},
 		{key: "shelf_power", elsewhere: "asked of the controller of a power shelf, which is no node", more: "TestShelfDriver TestShelfCut internal/plan:TestShelfRails internal/sim:TestShelf"},
 		{key: "account", what: "the first claim of a BMC in its factory state", more: "TestClaim TestClaimCutAtEveryRequest TestClaimCutAtEveryRecord", run: claimRow},
 	}
