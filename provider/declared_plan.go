@@ -43,6 +43,9 @@ func (r *declaredResource) ModifyPlan(ctx context.Context, req resource.ModifyPl
 	if resp.Diagnostics.HasError() {
 		return
 	}
+	if resp.Diagnostics.Append(r.arrived(ctx, o, req)...); resp.Diagnostics.HasError() {
+		return
+	}
 	if err := r.claim(g, o); err != nil {
 		resp.Diagnostics.AddError("Declared twice", sentence(err.Error()))
 		return

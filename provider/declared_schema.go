@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"context"
 	"maps"
 
 	"github.com/hashicorp/terraform-plugin-framework-validators/stringvalidator"
@@ -45,6 +46,13 @@ func decidedAttributes() map[string]schema.Attribute {
 	}
 }
 
+const notAfterMove = "Another node is another resource; a node that is not known yet, after a move from another provider, is taken as it comes."
+
+// otherNode replaces a resource whose node changes. A state that was moved from another provider has none yet.
+func otherNode(_ context.Context, req planmodifier.StringRequest, resp *stringplanmodifier.RequiresReplaceIfFuncResponse) {
+	resp.RequiresReplace = !req.StateValue.IsNull()
+}
+
 // attributes is the schema of a kind: its own attributes and those that all have.
 func (k *kind) attributes() map[string]schema.Attribute {
 	out := decidedAttributes()
@@ -56,7 +64,7 @@ func (k *kind) attributes() map[string]schema.Attribute {
 		return out
 	}
 	out["node"] = schema.StringAttribute{Required: true, MarkdownDescription: "Name of the node in the inventory, or its address in the blueprint.",
-		PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplace()}}
+		PlanModifiers: []planmodifier.String{stringplanmodifier.RequiresReplaceIf(otherNode, notAfterMove, notAfterMove)}}
 	if k.stages {
 		out["apply"] = schema.StringAttribute{Optional: true, Validators: []validator.String{stringvalidator.OneOf(applyNow, applyStaged)},
 			MarkdownDescription: "`now` (default), or `staged`: nothing is sent to the BMC, and a `metalwright_commit` makes it real together with what else is staged of the node."}
