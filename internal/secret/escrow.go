@@ -129,13 +129,14 @@ func (a ageEscrow) path(node string) string {
 // ID implements Escrow.
 func (a ageEscrow) ID(node string) string { return "age:" + a.path(node) }
 
-// Read implements Escrow.
+// Read implements Escrow. An entry that nobody could write is told before a BMC is asked to do anything.
 func (a ageEscrow) Read(ctx context.Context, node string) (Entry, error) {
 	if err := ctx.Err(); err != nil {
 		return Entry{}, err
 	}
 	if _, err := os.Stat(a.path(node)); errors.Is(err, fs.ErrNotExist) {
-		return Entry{}, nil
+		_, err := a.recipients(node)
+		return Entry{}, err
 	}
 	text, err := a.r.fromAge(rack.SecretRef(a.ID(node)), a.path(node))
 	if err != nil {
@@ -148,15 +149,12 @@ func (a ageEscrow) Read(ctx context.Context, node string) (Entry, error) {
 	return e, nil
 }
 
-// Write implements Escrow.
-func (a ageEscrow) Write(ctx context.Context, node string, e Entry) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
+// recipients are whom an entry is encrypted for.
+func (a ageEscrow) recipients(node string) ([]age.Recipient, error) {
 	ref := rack.SecretRef(a.ID(node))
 	ids, err := a.r.identities(ref)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	var to []age.Recipient
 	for _, id := range ids {
@@ -165,7 +163,20 @@ func (a ageEscrow) Write(ctx context.Context, node string, e Entry) error {
 		}
 	}
 	if len(to) == 0 {
-		return fail(step.Auth, ref, errors.New("the age identity file holds no X25519 key to encrypt for"), "Make one with age-keygen.")
+		return nil, fail(step.Auth, ref, errors.New("the age identity file holds no X25519 key to encrypt for"), "Make one with age-keygen.")
+	}
+	return to, nil
+}
+
+// Write implements Escrow.
+func (a ageEscrow) Write(ctx context.Context, node string, e Entry) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ref := rack.SecretRef(a.ID(node))
+	to, err := a.recipients(node)
+	if err != nil {
+		return err
 	}
 	text, err := a.r.pack(e)
 	if err != nil {

@@ -200,3 +200,16 @@ func TestEscrowDamaged(t *testing.T) {
 		}
 	}
 }
+
+// An entry that is not there yet and that nobody could write is told when it is read, before a BMC is asked for anything.
+func TestEscrowWithoutIdentity(t *testing.T) {
+	dir := t.TempDir()
+	r := secret.NewResolver(secret.Options{Dir: dir, LookupEnv: env()})
+	e, err := r.Escrow(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Read(t.Context(), "n"); err == nil || !strings.Contains(err.Error(), "no age identity") {
+		t.Errorf("an entry that could not be written: %v", err)
+	}
+}
