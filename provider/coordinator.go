@@ -16,6 +16,7 @@ import (
 	"github.com/metalwright/metalwright/internal/engine"
 	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
+	"github.com/metalwright/metalwright/internal/survey"
 )
 
 // coordinator is what all resources of one provider instance share: one workspace per blueprint, so that there is one session
@@ -33,12 +34,18 @@ type coordinator struct {
 	safety    safety
 	later     string // what of the provider's configuration is not known yet; empty = all is
 
+	gate survey.Gate
+
 	mu      sync.Mutex
 	secrets map[string]string
 
 	loading sync.Mutex // not mu: what is loaded may ask for secrets
 	loaded  map[string]*workspace
 }
+
+// readsAtOnce is how many BMCs are read at once, whatever the parallelism of the core: 40 keep two cores busy, and the engine of
+// Terraform has to have room beside what they keep while they are read.
+const readsAtOnce = 40
 
 // workspace is a loaded blueprint, shared by its racks.
 type workspace struct {
@@ -88,7 +95,7 @@ func (v *view) lock() (unlock func()) {
 }
 
 func newCoordinator() *coordinator {
-	return &coordinator{variables: map[string]string{}, probe: probeRequired, safety: safety{power: true}, declared: map[string]blueprint.DeclaredNode{}, secrets: map[string]string{}, loaded: map[string]*workspace{}}
+	return &coordinator{gate: survey.NewGate(readsAtOnce), variables: map[string]string{}, probe: probeRequired, safety: safety{power: true}, declared: map[string]blueprint.DeclaredNode{}, secrets: map[string]string{}, loaded: map[string]*workspace{}}
 }
 
 // secretPrefix marks references that only this process can resolve.
@@ -129,7 +136,7 @@ func (c *coordinator) workspace(s source) (*workspace, fwdiag.Diagnostics) {
 		return nil, diags
 	}
 	opt := engine.Options{Dir: s.dir, StateDir: c.stateDir, Operator: c.operator, Mirror: c.mirror, Variables: map[string]any{},
-		LookupEnv: c.lookup}
+		LookupEnv: c.lookup, Gate: c.gate}
 	for _, m := range []map[string]string{c.variables, s.variables} {
 		for k, v := range m {
 			opt.Variables[k] = v

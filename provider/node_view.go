@@ -52,7 +52,7 @@ func (c *coordinator) base() (*workspace, fwdiag.Diagnostics) {
 	if w := c.loaded[""]; w != nil {
 		return w, diags
 	}
-	opt := engine.Options{Dir: ".", StateDir: c.stateDir, Operator: c.operator, Mirror: c.mirror, LookupEnv: c.lookup, Bindings: c.bindings}
+	opt := engine.Options{Dir: ".", StateDir: c.stateDir, Operator: c.operator, Mirror: c.mirror, LookupEnv: c.lookup, Gate: c.gate, Bindings: c.bindings}
 	declared := blueprint.Declared{Name: "terraform", Site: *c.site, Nodes: slices.Collect(maps.Values(c.declared))}
 	slices.SortFunc(declared.Nodes, func(a, b blueprint.DeclaredNode) int { return strings.Compare(a.Name, b.Name) })
 	loaded, found := engine.Declare(opt, declared)

@@ -24,6 +24,7 @@ import (
 	"github.com/metalwright/metalwright/internal/journal"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/secret"
+	"github.com/metalwright/metalwright/internal/survey"
 	"github.com/metalwright/metalwright/internal/switches"
 )
 
@@ -50,8 +51,9 @@ type Options struct {
 	Mirror     string                         // URL that BMCs fetch firmware files from; empty = this process serves them while a run lasts
 	LLDP       []string                       // files and folders of neighbours, for fabrics
 	LookupEnv  func(string) (string, bool)
-	IgnoreLock bool       // the lock file is about to be written anew
-	JournalFS  journal.FS // disk under the journals; nil = the machine's
+	IgnoreLock bool        // the lock file is about to be written anew
+	JournalFS  journal.FS  // disk under the journals; nil = the machine's
+	Gate       survey.Gate // of the surveys of several workspaces; nil = none
 }
 
 // Dialer opens a connection, as net.Dialer.DialContext does.

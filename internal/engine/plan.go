@@ -43,7 +43,7 @@ func (w *Workspace) Survey(ctx context.Context, opt SurveyOptions) rack.Observat
 			}})
 	}
 	targets = append(targets, w.shelfTargets(opt.Only)...)
-	o := survey.Run(ctx, targets, survey.Options{Progress: opt.Progress})
+	o := survey.Run(ctx, targets, survey.Options{Progress: opt.Progress, Gate: w.opt.Gate})
 	o.Cables, o.Unclaimed = w.cables(), opt.skip
 	if opt.Deep {
 		w.readSwitches(ctx, &o, opt.Only)

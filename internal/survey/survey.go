@@ -49,9 +49,29 @@ type Target struct {
 // Options bound a survey. The zero value is right.
 type Options struct {
 	Parallel int                     // BMCs read at once; 0 = 64
+	Gate     Gate                    // of several surveys at once; nil = none
 	Progress func(done, total int)   // called after each BMC, never twice at once; nil = none
 	Done     func(t Target, ok bool) // called after each BMC, before Progress; nil = none
 	Now      func() time.Time        // nil = time.Now
+}
+
+// Gate bounds how many BMCs several surveys of one process read at once: each of them keeps some MB while it is read.
+type Gate chan struct{}
+
+// NewGate lets so many through at once.
+func NewGate(n int) Gate { return make(Gate, n) }
+
+// pass waits for a place, and gives what leaves it.
+func (g Gate) pass(ctx context.Context) (leave func()) {
+	if g == nil {
+		return func() {}
+	}
+	select {
+	case g <- struct{}{}:
+		return func() { <-g }
+	case <-ctx.Done(): // what is read then says so
+		return func() {}
+	}
 }
 
 // Run reads all targets. Devices that could be read, be it in part, are sorted by address; every gap has its address. A
@@ -72,7 +92,10 @@ func Run(ctx context.Context, targets []Target, opt Options) rack.Observation {
 	for range min(parallel, len(targets)) {
 		wg.Go(func() {
 			for t := range queue {
-				s.add(s.readOne(ctx, t))
+				leave := opt.Gate.pass(ctx)
+				r := s.readOne(ctx, t)
+				leave()
+				s.add(r)
 			}
 		})
 	}
