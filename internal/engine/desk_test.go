@@ -208,7 +208,7 @@ func (d *desk) env(name string) (string, bool) {
 	if d.rack == nil {
 		return "", false
 	}
-	for _, n := range d.rack.Nodes() {
+	for _, n := range slices.Concat(d.rack.Nodes(), d.rack.Switches()) {
 		if sim.CredentialRef(n) == rack.SecretRef("env:"+name) {
 			if p, ok := d.password[n]; ok {
 				return p, p != absent
