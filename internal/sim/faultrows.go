@@ -63,4 +63,8 @@ var faultRows = []FaultInfo{
 	{ID: "R120", Summary: "a new HTTPS certificate is shown when the iDRAC has restarted", Dialects: []string{dialectIDRAC}, Always: true},
 	{ID: "R121", Summary: "a new HTTPS certificate is shown when the XCC has restarted", Dialects: []string{dialectXCC}, Always: true},
 	{ID: "R122", Summary: "the HTTPS certificate is HpeHttpsCert; the iLO restarts by itself", Dialects: []string{dialectILO}, Always: true},
+	{ID: "setting-dropped", Summary: "a setting of a controller is accepted and not kept", times: 1, early: 1},
+	{ID: "setting-restarts", Summary: "a controller restarts by itself when a setting of it was written", times: 1, early: 1},
+	{ID: "setting-refused", Summary: "a setting of a controller is refused, whatever its value", Lasting: true, OptIn: true,
+		Unmet: "nobody gets past it: the node fails, and says why", Shown: []string{"internal/engine TestManagerRefused"}},
 }

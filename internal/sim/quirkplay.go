@@ -136,6 +136,20 @@ func (s *faultState) derail() {
 	}
 }
 
+// settingTrouble is what goes wrong with settings of controllers; over tells that nothing more is to be done with the request.
+func (s *faultState) settingTrouble(c *call) (a *answer, over bool) {
+	b := s.b
+	switch {
+	case s.on("setting-refused"):
+		return b.fail(http.StatusBadRequest, b.msg("PropertyValueConflict", "the setting", "the policy of this controller")), true
+	case s.fire("setting-dropped", c):
+		return b.done(), true
+	case s.fire("setting-restarts", c):
+		b.after(resetLatency, "bmc", func() { b.restart(seconds(b.hw.Timing.BMCResetS, defaultBMCReset), step.BMCReset) })
+	}
+	return nil, false
+}
+
 // sulks: a log-in fails, and the next ones for a while (R71).
 func (s *faultState) sulks(c *call) bool {
 	if s.live["R71"] == nil {

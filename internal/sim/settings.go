@@ -203,6 +203,9 @@ func (b *BMC) settable(m map[string]*route, uri string, extra obj, writable ...s
 		if a := b.lockedDown(c); a != nil {
 			return a
 		}
+		if a, over := b.faults.settingTrouble(c); over {
+			return a
+		}
 		b.put(uri, c.body)
 		return b.done()
 	}
