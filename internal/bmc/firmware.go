@@ -311,9 +311,9 @@ func (d *Driver) judgeWithout(ctx context.Context, s step.Step, op *step.Op, see
 	if since < d.paced(lagAllowance) {
 		return state(step.Working, seen, "activated; the inventory does not show the version yet")
 	}
-	if s.Activation == step.AuxCycle && firmware.IsCard(append(slices.Clone(s.Args.Rows), s.Args.Component, s.Args.Select.Name, s.Args.Select.ID)...) {
-		return state(step.Ready, seen, "the version is %v after standby power was cut: needs hands, the tray's feed must be pulled (R50) (%s)",
-			seen["version"], said)
+	if s.Activation.Host() && firmware.IsCard(append(slices.Clone(s.Args.Rows), s.Args.Component, s.Args.Select.Name, s.Args.Select.ID)...) {
+		return state(step.Ready, seen, "the version is %v after %s: a BlueField keeps its power through less than a cut of standby power (R50). Let its "+
+			"baseline say activation = \"aux_cycle\"; if it does: needs hands, the feed must be pulled (%s)", seen["version"], s.Activation, said)
 	}
 	return state(step.Ready, seen, "the version is %v after its activation (%s)", seen["version"], said)
 }

@@ -28,6 +28,10 @@ func (p *biosBuild) planReset(origin diag.Origin) {
 	}
 	want, expect := p.defaults()
 	if len(want) == 0 {
+		if n := p.settable(); n > 0 && !p.tellsDefaults() { // recorded on R750 and BlueField-3: no entry has a DefaultValue
+			p.block("bios.defaults", "Defaults not told", fmt.Sprintf("%s tells no default of any of its %s that can be set, so nobody can say what "+
+				"differs from it. Name the attributes that count, or reset the setup by hand.", p.registryName(), plural(n, "attribute")), origin)
+		}
 		return
 	}
 	if p.b.ResetAction == "" {
@@ -49,6 +53,27 @@ func (p *biosBuild) planReset(origin diag.Origin) {
 	}}
 	p.afterFirmware(c, origin)
 	p.add(c)
+}
+
+// settable counts the attributes that this host shows and lets be set.
+func (p *biosBuild) settable() int {
+	n := 0
+	for name := range p.b.Attributes {
+		if !p.static(name) {
+			n++
+		}
+	}
+	return n
+}
+
+// tellsDefaults tells whether the registry has the default of any attribute that can be set.
+func (p *biosBuild) tellsDefaults() bool {
+	for name := range p.b.Attributes {
+		if !p.static(name) && scalar(p.defaultOf(name)) != nil {
+			return true
+		}
+	}
+	return false
 }
 
 // defaults gives what is not as it would be after a reset with what is wanted on top, and what it is now.

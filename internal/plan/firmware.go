@@ -182,7 +182,6 @@ func (f *firmwareBuild) component(c rack.BaselineComponent) {
 		f.block("firmware.activation", "Unknown reset class", fmt.Sprintf("Component %s of %s: %v.", c.Name, f.b.Key, err), f.origin)
 		return
 	}
-	class = f.cardClass(c, in, class)
 	method, ok := f.method(c)
 	if !ok {
 		return

@@ -104,7 +104,7 @@ func (s *faultState) reach(class step.Activation) step.Activation {
 	return class
 }
 
-// outOfReach: the card of a BlueField keeps its power through a cycle of the host (R50).
+// outOfReach: the card of a BlueField, here the part nic, keeps its power through a cycle of the host (R50).
 func (s *faultState) outOfReach(c *component, class step.Activation) bool {
 	return s.live["R50"] != nil && c.name == "nic" && class < step.AuxCycle && s.on("R50")
 }

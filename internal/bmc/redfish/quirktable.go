@@ -206,7 +206,7 @@ var table = []Quirk{
 		Shown: []string{"internal/bmc/redfish TestPushSessionAndGap"}},
 	{ID: "R50",
 		Symptom:  "NIC part needs chassis power cycle; drain may miss the DPU",
-		Handling: "its image is planned with an aux cycle; version unchanged then: hands", Source: "ic#3480",
+		Handling: "version unchanged: said so, with the class that its baseline should name; after an aux cycle: hands", Source: "ic#3480",
 		Shown: []string{"internal/drivertest TestBlueFieldFirmware"}},
 	{ID: "R51", Model: regexp.MustCompile(`(?i)GB300`), Does: AuxNotPower,
 		Symptom:  "soft power-off leaves the aux rail live: nothing activates",
