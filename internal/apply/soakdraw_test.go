@@ -57,7 +57,7 @@ func draw(seed uint64) (drawing, error) {
 	if d.power == "Off" { // what a power-on did not make real wants a reset, which no plan of a host that is off has: it is planned anew
 		d.faults = slices.DeleteFunc(d.faults, func(id string) bool { return id == "R18" || id == "stuck-job" })
 	}
-	if d.factory { // a claim has no reset that the ladder may make
+	if d.factory || d.power == "Off" { // a claim has no reset that the ladder may make, nor has a host that is off
 		d.faults = slices.DeleteFunc(d.faults, func(id string) bool { return slices.Contains(ladderFaults, id) })
 	}
 	return d, nil

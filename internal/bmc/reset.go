@@ -396,7 +396,10 @@ func (d *Driver) cycleAux(ctx context.Context, a *act, v vitals, t traits) error
 	if way.bios != "" {
 		return d.cycleByBIOS(ctx, a, v, way)
 	}
-	if t.does(redfish.AuxWantsOff) || way.off || a.s.Args.Manner == step.Graceful {
+	// Where nothing tells when host and BMC were started, a cycle whose answer was lost would look as if it had never been, and another one
+	// would hit the flash of this one. A host that was switched off for it is seen.
+	silentHost := !v.telling() && v.bmcReset == ""
+	if t.does(redfish.AuxWantsOff) || way.off || a.s.Args.Manner == step.Graceful || silentHost {
 		if err := d.off(ctx, a, v); err != nil {
 			return err
 		}
