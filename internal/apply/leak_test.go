@@ -86,7 +86,10 @@ func TestLeakStopsTheRun(t *testing.T) {
 			looks, left := 0, nth
 			req.Events = func(e Event) {
 				if e.Phase == "stop" {
-					x.begun, x.then, x.flying = w.Ledger().Begun, w.rack.Ledger(), maps.Clone(f.now)
+					f.mu.Lock()
+					x.flying = maps.Clone(f.now) // first: what ends before the ledgers are read was under way
+					f.mu.Unlock()
+					x.begun, x.then = w.Ledger().Begun, w.rack.Ledger()
 				}
 				if e.Node == "gb200" && e.Step == "" && e.Phase == string(Done) {
 					x.ended = e.Time
