@@ -92,6 +92,9 @@ func (v Verb) spare(b *volumeBuild) string {
 	case drive.State == nil || drive.SerialNumber == "":
 		return fmt.Sprintf("What the drive in bay %s stands by for was not read.", drive.Bay)
 	case v.Do == DoUnspare && drive.State.Hotspare == "" && !b.isSpare(*drive):
+		if c, _ := b.controller(drive.Controller); c.Offer == nil || c.Offer.Unspare == nil {
+			return fmt.Sprintf("The BMC of controller %s does not tell of hot spares, and offers to take none back.", firstOf(c.Name, c.ID))
+		}
 		return ""
 	case v.Do == DoUnspare:
 		b.unspare(*drive, "metalwright "+v.String(), b.node.Origin)
