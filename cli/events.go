@@ -125,7 +125,7 @@ func worthTelling(e rack.Event) bool {
 
 // tellEvent prints one event, or how events come.
 func (a *app) tellEvent(d rack.Design, e engine.NodeEvent) {
-	n, _ := d.Node(e.Node)
+	n := standing(d, e.Node)
 	if a.json {
 		line := struct {
 			Format  int           `json:"format"`
@@ -147,7 +147,7 @@ func (a *app) tellEvent(d rack.Design, e engine.NodeEvent) {
 
 // eventLine is time, node with its place, severity, what it means, and the BMC's own words.
 func (a *app) eventLine(d rack.Design, e engine.NodeEvent) string {
-	n, _ := d.Node(e.Node)
+	n := standing(d, e.Node)
 	at := time.Now()
 	if e.Event != nil {
 		at = e.Event.Received
@@ -186,6 +186,15 @@ func eventWords(e rack.Event) string {
 		parts = append(parts, e.Text, "("+e.MessageID+")")
 	}
 	return strings.Join(parts, " ")
+}
+
+// standing is a node, or a power shelf in the place of one: both stand in a rack.
+func standing(d rack.Design, name string) rack.Node {
+	n, ok := d.Node(name)
+	if s, isShelf := d.Shelf(name); !ok && isShelf {
+		n.Rack, n.PositionU = s.Rack, s.PositionU
+	}
+	return n
 }
 
 func rackName(d rack.Design, n rack.Node) string {

@@ -320,3 +320,44 @@ func TestSentryThatCannotListen(t *testing.T) {
 		}
 	})
 }
+
+// A power shelf tells of its own supplies: what hangs on it is ended, and the rest of the rack is left.
+func TestFaultOfAShelf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shelf, err := sim.New(rack.Design{Format: rack.DesignFormat, Racks: []rack.Rack{{Address: "rack.r1", Name: "r1"}},
+			PowerShelves: []rack.PowerShelf{{Address: "power_shelf.ps1", Name: "ps1", Hardware: "shelf.s", Rack: "rack.r1"}},
+			Hardware:     map[string]rack.Hardware{"shelf.s": {Key: "shelf.s", Kind: "shelf"}}}, sim.Options{Seed: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer shelf.Close()
+		s := tellStory(t, act("dgx", 2), func(*simWorld) error {
+			return shelf.BMC("ps1").Poke(sim.Poke{Supplies: map[string]string{"1": "Critical"}})
+		}, func(r *Request) {
+			r.Watch.Others = []string{"ps1"}
+			r.Watch.Shares = func(string) []string { return []string{"dgx", "gb200"} }
+			nodes := r.Watch.Open
+			r.Watch.Open = func(ctx context.Context, name string) (Sentry, func(), error) {
+				if name != "ps1" {
+					return nodes(ctx, name)
+				}
+				d, err := openSim(shelf, bmc.NewPool(), name, shelf.DialContext)
+				return simSentry{d}, func() { _ = d.Close(context.WithoutCancel(ctx)) }, err
+			}
+		})
+		defer s.w.rack.Close()
+		s.stopped("ps1", "power supply")
+		for _, n := range s.res.Nodes {
+			hangs := n.Node == "dgx" || n.Node == "gb200"
+			if n.Word != Done && n.Word != Skipped && hangs != (n.Class == step.Safety) {
+				t.Errorf("%+v", n)
+			}
+		}
+		if n := s.result("dgx"); !strings.Contains(n.Text, "of ps1, which it shares its power with") {
+			t.Errorf("%+v", n)
+		}
+		if l := shelf.BMC("ps1").Ledger(); l.SessionsOpen != 0 || l.Writes != 0 {
+			t.Errorf("the shelf: %+v", l)
+		}
+	})
+}

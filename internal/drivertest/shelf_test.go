@@ -219,3 +219,33 @@ func TestShelfCut(t *testing.T) {
 		})
 	}
 }
+
+// TestShelfEvents: a supply that fails is told by the shelf's own stream, and its status says so too.
+func TestShelfEvents(t *testing.T) {
+	onRails(t, "", func(l *railsLab, d *bmc.Driver, _ rack.Device) {
+		ctx, cancel := context.WithCancel(l.t.Context())
+		heard := make(chan rack.Event, 8)
+		ended := make(chan error, 1)
+		go func() {
+			ended <- d.Listen(ctx, bmc.ListenOptions{}, func(e rack.Event) { heard <- e })
+		}()
+		time.Sleep(time.Minute)
+		if err := l.b.Poke(sim.Poke{Supplies: map[string]string{"2": "Critical"}}); err != nil {
+			l.t.Fatal(err)
+		}
+		e := <-heard
+		if v, what := d.Confirm(l.t.Context(), e); e.Kind != rack.EventShelf || v != rack.Confirmed || what == "" {
+			l.t.Errorf("%+v: %s (%s)", e, v, what)
+		}
+		if err := l.b.Poke(sim.Poke{Supplies: map[string]string{"2": "OK"}}); err != nil {
+			l.t.Fatal(err)
+		}
+		if v, what := d.Confirm(l.t.Context(), e); v != rack.Cleared {
+			l.t.Errorf("after its repair: %s (%s)", v, what)
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			l.t.Error(err)
+		}
+	})
+}

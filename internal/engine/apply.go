@@ -143,7 +143,7 @@ func (w *Workspace) run(ctx context.Context, req apply.Request, opt ApplyOptions
 	if err != nil {
 		return Applied{}, err
 	}
-	req.Watch = w.watch(opt.Receiver)
+	req.Watch = w.watch(req.Plan, opt.Receiver)
 	res, err := apply.Run(ctx, req)
 	out := Applied{Result: res, NewKey: made}
 	if err != nil || ctx.Err() != nil {

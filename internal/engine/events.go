@@ -18,6 +18,7 @@ import (
 	"github.com/metalwright/metalwright/internal/apply"
 	"github.com/metalwright/metalwright/internal/bmc"
 	"github.com/metalwright/metalwright/internal/bmc/events"
+	"github.com/metalwright/metalwright/internal/plan"
 	"github.com/metalwright/metalwright/internal/rack"
 	"github.com/metalwright/metalwright/internal/step"
 )
@@ -162,9 +163,18 @@ func (w *Workspace) subscriber(ctx context.Context, name string, recv *Receiver)
 	}}
 }
 
-// watch is who follows the nodes of a run.
-func (w *Workspace) watch(recv *Receiver) *apply.Watch {
+// watch is who follows the nodes of a run, and the shelves that they hang on.
+func (w *Workspace) watch(p plan.Plan, recv *Receiver) *apply.Watch {
+	var shelves []string
+	for _, s := range w.Design.PowerShelves {
+		if w.Bindings[s.Name].URL != "" && slices.ContainsFunc(w.Design.NodesOn(s), func(n rack.Node) bool {
+			return slices.ContainsFunc(p.Nodes, func(np plan.NodePlan) bool { return np.Name == n.Name })
+		}) {
+			shelves = append(shelves, s.Name)
+		}
+	}
 	return &apply.Watch{
+		Others: shelves,
 		Open:   func(ctx context.Context, name string) (apply.Sentry, func(), error) { return w.sentry(ctx, name, recv) },
 		Shares: w.sharesPower,
 	}
@@ -242,8 +252,13 @@ func (w *Workspace) followed(only []string) ([]string, error) {
 			out = append(out, n.Name)
 		}
 	}
+	for _, s := range w.Design.PowerShelves {
+		if len(only) == 0 && w.Bindings[s.Name].URL != "" || slices.Contains(only, s.Name) || slices.Contains(only, string(s.Address)) {
+			out = append(out, s.Name)
+		}
+	}
 	for _, name := range only {
-		if _, ok := w.Design.Node(name); !ok {
+		if _, ok := w.holder(name); !ok {
 			return nil, fmt.Errorf("there is no node %q in the blueprint", name)
 		}
 	}

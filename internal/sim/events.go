@@ -36,6 +36,7 @@ var eventStyles = map[string]eventStyle{
 		version: "v1_4_0"},
 	dialectOpenBMC: {stream: "/redfish/v1/EventService/SSE", limit: 20, streams: 10, prefixes: []string{"Base", "OpenBMC", "TaskEvent", "ResourceEvent"},
 		version: "v1_7_0", resumes: true},
+	dialectLiteon: {stream: "/redfish/v1/EventService/SSE", limit: 20, streams: 10, prefixes: []string{"Base", "OpenBMC", "TaskEvent"}, version: "v1_5_0"},
 }
 
 func (d *dialect) events() eventStyle { return eventStyles[d.name] }
@@ -273,6 +274,7 @@ var eventTexts = map[string]map[string]eventText{
 		"hot":    {"OpenBMC.0.4.SensorThresholdCriticalHighGoingHigh", "Critical", "%1 is above its critical high threshold: %2, threshold %3."},
 		"supply": {"OpenBMC.0.4.PowerSupplyFailed", "Warning", "Power supply %1 has failed."},
 		"leak":   {"ResourceEvent.1.0.ResourceErrorThresholdExceeded", "Critical", "%1 is over its error threshold: %2."}},
+	dialectLiteon: {"supply": {"OpenBMC.0.3.PowerSupplyFailed", "Warning", "Power supply %1 has failed."}},
 }
 
 // happened tells one of the things that eventTexts names.

@@ -300,7 +300,11 @@ func (b *BMC) pokeSupplies(p map[string]string) error {
 		if !slices.Contains([]string{"OK", "Warning", "Critical", supplyAbsent}, health) {
 			return fmt.Errorf("poke %s: supply %s %q: want OK, Warning, Critical or %s", b.name, id, health, supplyAbsent)
 		}
+		failed := health == "Critical" && b.shelf.health[i] != health
 		b.shelf.health[i] = health
+		if failed {
+			b.event(eventTexts[b.dia.name]["supply"], supplyURI(i), id)
+		}
 	}
 	if len(p) > 0 {
 		b.rack.busbar.update(b.name, supply{kw: b.shelf.working()})
