@@ -196,8 +196,13 @@ func newBind(a *app) *cobra.Command {
 		Use: "bind [NODE=SERIAL|MAC|URL]... [--csv FILE]", GroupID: "find", Short: "Tie the nodes of a blueprint to real BMCs: site.bind.hcl",
 		Long: `Bind finds the BMC of each node by serial number, MAC address or URL, from arguments or a CSV file (columns node, serial, mac, url, pin,
 system, username, credential). It shows fingerprint and serial of every certificate and asks before any password is sent to it;
---confirm FINGERPRINT answers beforehand. What is confirmed once is pinned in site.bind.hcl.` + codes(exitDone, exitError, exitStopped),
-		Example: "  metalwright bind a01-n1=S515001 --bmc 10.20.8.11 \\\n    --username admin --password-env BMC_PASSWORD\n  metalwright bind -C lab --csv bmcs.csv \\\n    --username admin --password-env BMC_PASSWORD",
+--confirm FINGERPRINT answers beforehand. What is confirmed once is pinned in site.bind.hcl.
+
+--trust-new trusts on first use, confirmed by serial number: the certificate of a BMC that nobody is bound to yet is taken without a question,
+and is pinned only where the machine behind it has the serial number that was given. The password goes to each BMC that is named before its
+serial number can be read, so this is for a network that nobody else is on. A changed certificate is refused.` + codes(exitDone, exitError, exitStopped),
+		Example: "  metalwright bind a01-n1=S515001 --bmc 10.20.8.11 \\\n    --username admin --password-env BMC_PASSWORD\n  metalwright bind -C lab --csv bmcs.csv \\\n    --username admin --password-env BMC_PASSWORD\n" +
+			"  metalwright bind -C lab --csv serials.csv --bmc-file bmcs.txt --trust-new \\\n    --username admin --password-env BMC_PASSWORD",
 		RunE: func(c *cobra.Command, args []string) error {
 			w, err := a.load(&f, nil)
 			if err != nil {
@@ -211,6 +216,7 @@ system, username, credential). It shows fingerprint and serial of every certific
 	l.add(c)
 	c.Flags().StringVar(&csv, "csv", "", "table of nodes: node, and any of serial, mac, url, pin, system, username, credential")
 	c.Flags().StringSliceVar(&confirm, "confirm", nil, "fingerprints (certificate pins) that were compared beforehand")
+	c.Flags().BoolVar(&l.trustNew, "trust-new", false, "take unknown certificates, and bind only machines with the serial numbers given")
 	return c
 }
 
@@ -227,6 +233,11 @@ func (a *app) bind(ctx context.Context, w *engine.Workspace, l *loginFlags, args
 			confirmed = append(confirmed, want.Pin)
 		}
 	}
+	if l.trustNew {
+		if err := serialsGiven(wants); err != nil {
+			return err
+		}
+	}
 	d, err := a.direct(l, nil, w.Dir)
 	if err != nil {
 		return err
@@ -238,7 +249,11 @@ func (a *app) bind(ctx context.Context, w *engine.Workspace, l *loginFlags, args
 		if err != nil {
 			return err
 		}
-		pin, err := a.confirm(ctx, in, base, confirmed)
+		confirm := func() (string, error) { return a.confirm(ctx, in, base, confirmed) }
+		if l.trustNew {
+			confirm = func() (string, error) { return a.firstUse(ctx, w, base) }
+		}
+		pin, err := confirm()
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -259,6 +274,10 @@ func (a *app) bind(ctx context.Context, w *engine.Workspace, l *loginFlags, args
 		}
 		return err
 	}
+	if err := unpinned(bindings); err != nil {
+		return err
+	}
+	a.sayMachines(bindings, found)
 	return a.writeBindings(w, bindings, l)
 }
 

@@ -31,6 +31,12 @@ func (w *Workspace) renewal(n rack.Node, b rack.Binding) (*bmc.Renewal, error) {
 	if u, err := url.Parse(b.URL); err == nil {
 		host = u.Hostname()
 	}
+	for other, o := range w.Bindings {
+		if n2, known := w.Design.Node(other); known && other != n.Name && o.URL == b.URL && n2.BMC.Certificate != nil {
+			return nil, step.Fail(step.Rejected, fmt.Errorf("nodes %s and %s share one BMC", n.Name, other),
+				"Its certificate is renewed for one of them: give the certificate block to one node alone. The pin moves for both.")
+		}
+	}
 	r := &bmc.Renewal{Spec: spec, Host: host, Trusted: &trusted{w: w, node: n.Name}}
 	if mount, role, vault := spec.Vault(); vault {
 		r.Authority = func(context.Context) (ca.Authority, error) { return ca.Vault(w.resolver, mount, role), nil }
@@ -207,7 +213,8 @@ func (t *trusted) change(ctx context.Context, do func(*trustFile, *rack.Binding)
 	}
 	b := w.binding(t.node)
 	do(&f, &b)
-	writes := []func() error{func() error { return writeJSON(t.path(), f) }, func() error { return w.bind(b) }}
+	moved := w.sharing(b)
+	writes := []func() error{func() error { return writeJSON(t.path(), f) }, func() error { return w.bind(moved) }}
 	if bindingsFirst {
 		slices.Reverse(writes)
 	}
@@ -216,13 +223,28 @@ func (t *trusted) change(ctx context.Context, do func(*trustFile, *rack.Binding)
 			return err
 		}
 	}
-	w.moved[t.node] = b
+	for _, b := range moved {
+		w.moved[b.Node] = b
+	}
 	return w.simulatedPins(b)
 }
 
-// bind writes one binding to site.bind.hcl, and leaves the others as somebody else may have written them meanwhile.
-func (w *Workspace) bind(b rack.Binding) error {
-	if w.opt.Bindings != nil || b.PinSHA256 == "" {
+// sharing gives a binding, and those of the nodes behind the same BMC that are bound by a pin, with the same pins.
+func (w *Workspace) sharing(b rack.Binding) []rack.Binding {
+	out := []rack.Binding{b}
+	for name, o := range w.Bindings {
+		if name != b.Node && o.URL == b.URL && o.PinSHA256 != "" {
+			o = w.binding(name)
+			o.PinSHA256, o.NextPins = b.PinSHA256, b.NextPins
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// bind writes bindings to site.bind.hcl, and leaves the others as somebody else may have written them meanwhile.
+func (w *Workspace) bind(moved []rack.Binding) error {
+	if w.opt.Bindings != nil || moved[0].PinSHA256 == "" {
 		return nil
 	}
 	path := filepath.Join(w.Dir, BindingsFile)
@@ -234,11 +256,13 @@ func (w *Workspace) bind(b rack.Binding) error {
 	if diags.HasErrors() {
 		return diags.Err()
 	}
-	i := slices.IndexFunc(list, func(x rack.Binding) bool { return x.Node == b.Node })
-	if i < 0 {
-		return fmt.Errorf("node %s is no longer bound in %s", b.Node, BindingsFile)
+	for _, b := range moved {
+		i := slices.IndexFunc(list, func(x rack.Binding) bool { return x.Node == b.Node })
+		if i < 0 {
+			return fmt.Errorf("node %s is no longer bound in %s", b.Node, BindingsFile)
+		}
+		list[i].PinSHA256, list[i].NextPins = b.PinSHA256, b.NextPins
 	}
-	list[i].PinSHA256, list[i].NextPins = b.PinSHA256, b.NextPins
 	out, err := blueprint.WriteBindings(list, text)
 	if err != nil {
 		return err
@@ -255,7 +279,7 @@ func (w *Workspace) binding(node string) rack.Binding {
 	if w.opt.Bindings == nil || b.PinSHA256 == "" {
 		return b
 	}
-	t := trusted{w: w, node: node}
+	t := trusted{w: w, node: w.renewer(node)}
 	f, err := t.read()
 	if err != nil || f.Was != b.PinSHA256 { // the one who keeps the bindings has followed, or has never been left behind
 		return b
@@ -267,6 +291,16 @@ func (w *Workspace) binding(node string) rack.Binding {
 		b.NextPins = strings.TrimSpace(b.NextPins + " " + x.PinSHA256)
 	}
 	return b
+}
+
+// renewer is the node whose certificate block renews the certificate of a node's BMC: itself, or one behind the same BMC.
+func (w *Workspace) renewer(node string) string {
+	for name, o := range w.Bindings {
+		if n, ok := w.Design.Node(name); ok && n.BMC.Certificate != nil && o.URL == w.Bindings[node].URL {
+			return name
+		}
+	}
+	return node
 }
 
 // pins lists what is trusted of a node at this moment.

@@ -99,8 +99,7 @@ func replaceable(spec rack.RenewalSpec, s rack.CertificateService) string {
 		return lacks
 	}
 	if missing := spec.Missing(s.Required); len(missing) > 0 {
-		return fmt.Sprintf("Its certificate request must have %s: give %s in the certificate block.", strings.Join(missing, ", "),
-			strings.Join(missing, ", "))
+		return fmt.Sprintf("A certificate request of this BMC must have %s, which the certificate block does not give.", strings.Join(missing, ", "))
 	}
 	_, problem := s.KeyRequest(spec.Algorithm)
 	return problem

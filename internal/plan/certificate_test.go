@@ -66,7 +66,7 @@ func TestPlanCertificate(t *testing.T) {
 			rule: "certificate.unsupported", says: "lists no HTTPS certificate"},
 		{name: "a part of the subject is missing", change: func(s *rack.RenewalSpec, _ *rack.Certificate, _ *rack.CertificateService) {
 			s.Unit, s.Locality = "", ""
-		}, rule: "certificate.unsupported", says: "give locality, unit"},
+		}, rule: "certificate.unsupported", says: "must have locality, unit"},
 		{name: "another key", change: func(s *rack.RenewalSpec, _ *rack.Certificate, _ *rack.CertificateService) { s.Algorithm = "ecdsa-p384" },
 			rule: "certificate.unsupported", says: "cannot be chosen"},
 	} {
