@@ -213,7 +213,7 @@ func (t *trusted) change(ctx context.Context, do func(*trustFile, *rack.Binding)
 	}
 	b := w.binding(t.node)
 	do(&f, &b)
-	moved := w.sharing(b)
+	moved := w.samePins(b)
 	writes := []func() error{func() error { return writeJSON(t.path(), f) }, func() error { return w.bind(moved) }}
 	if bindingsFirst {
 		slices.Reverse(writes)
@@ -229,8 +229,8 @@ func (t *trusted) change(ctx context.Context, do func(*trustFile, *rack.Binding)
 	return w.simulatedPins(b)
 }
 
-// sharing gives a binding, and those of the nodes behind the same BMC that are bound by a pin, with the same pins.
-func (w *Workspace) sharing(b rack.Binding) []rack.Binding {
+// samePins gives a binding, and those of the nodes behind the same BMC that are bound by a pin, with the same pins.
+func (w *Workspace) samePins(b rack.Binding) []rack.Binding {
 	out := []rack.Binding{b}
 	for name, o := range w.Bindings {
 		if name != b.Node && o.URL == b.URL && o.PinSHA256 != "" {

@@ -254,3 +254,28 @@ func (d *desk) rotateCertificates(node string) error {
 	}
 	return err
 }
+
+// TestCertificateOfTwoNodes: nodes behind one BMC have one certificate. One of them renews it, and the pin moves for both.
+func TestCertificateOfTwoNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		text := certificateText(siteText+nodeText("smc", "sys_821ge_tnhr", 11, "")) + nodeText("twin", "sys_821ge_tnhr", 20, "")
+		d := newDesk(t, text, sim.Options{})
+		d.authority()
+		*d.binding("twin") = *d.binding("smc")
+		d.bindings[1].Node = "twin"
+		d.file()
+		if err := d.rotateCertificates("smc"); err != nil {
+			t.Fatal(err)
+		}
+		pin, _ := ca.Pins(d.rack.BMC("smc").Certificate())
+		for node, b := range d.bound() {
+			if b.PinSHA256 != pin || b.NextPins != "" {
+				t.Errorf("%s is bound to %s and %q, and its BMC shows %s", node, b.PinSHA256, b.NextPins, pin)
+			}
+		}
+		d.write("main.mw.hcl", certificateText(siteText+nodeText("smc", "sys_821ge_tnhr", 11, "")+nodeText("twin", "sys_821ge_tnhr", 20, "")))
+		if err := d.rotateCertificates("twin"); err == nil || !strings.Contains(err.Error(), "share one BMC") {
+			t.Errorf("both renew it: %v", err)
+		}
+	})
+}
