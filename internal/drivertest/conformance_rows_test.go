@@ -73,8 +73,6 @@ func kindRows() []row {
 			run: certificateRow},
 		{key: "switch", elsewhere: "asked of a switch of a fabric, NVUE or SONiC, and not of a BMC", more: "TestSwitches TestSwitchFaults TestSwitchTrust"},
 		{key: "shelf_power", elsewhere: "asked of the controller of a power shelf, which is no node", more: "TestShelfDriver TestShelfCut internal/plan:TestShelfRails internal/sim:TestShelf"},
-		{key: "certificate", what: "one of the site's authority", more: "TestCertificate TestCertificatePlanned TestCertificateFaults " +
-			"TestCertificateCutAtEveryRequest TestCertificateCutAtEveryRecord internal/engine:TestCertificates", run: certificateRow},
 		{key: "account", what: "the first claim of a BMC in its factory state", more: "TestClaim TestClaimCutAtEveryRequest TestClaimCutAtEveryRecord", run: claimRow},
 	}
 }
@@ -129,8 +127,6 @@ func verbRows() []row {
 		{key: "logs dump", what: "the vendor's own diagnostic data: `logs --dump`", more: "TestDump", run: dumpRow},
 		{key: "jobs list", what: "tasks and jobs", run: seen(bmc.LookJobs, nil)},
 		{key: "jobs clear", what: "a job that waits", run: jobsRow},
-		{key: "rotate --certificates", what: "another certificate: the kind `certificate`", more: "TestCertificatePlanned internal/engine:TestCertificateCut",
-			run: certificateRow},
 		{key: "rotate", what: "a new password: the kind `account`", more: "TestClaim internal/engine:TestRotate", run: claimRow},
 		{key: "rotate --certificates", what: "a new certificate: the kind `certificate`", more: "TestCertificate internal/engine:TestRotate", run: certificateRow},
 	}
@@ -201,16 +197,6 @@ func claimRow(t *testing.T, dialect string) string {
 		t.Fatal(err)
 	}
 	c.finished("claimed", "keep")
-	return ""
-}
-
-// certificateRow replaces the certificate of a BMC.
-func certificateRow(t *testing.T, dialect string) string {
-	c := newRenewed(t, dialect)
-	if err := c.process(quiet); err != nil {
-		t.Fatal(err)
-	}
-	c.finished("replaced")
 	return ""
 }
 
