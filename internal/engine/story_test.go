@@ -20,9 +20,9 @@ import (
 )
 
 // fewest are the resets that each node of lab-1rack needs when its host is delivered switched off: all that is staged becomes real when
-// it is switched on, but for the BMC's own firmware, and for the trays and BlueField cards whose firmware wants standby power to be cut.
-var fewest = map[string]map[string]int{"dell": {"aux_cycle": 1, "bmc_reset": 1}, "dgx": {"bmc_reset": 1}, "gb200": {"aux_cycle": 1, "bmc_reset": 1},
-	"hpe": {"bmc_reset": 1}, "lenovo": {"aux_cycle": 1, "bmc_reset": 1}, "smc": {"bmc_reset": 1}}
+// it is switched on, but for the BMC's own firmware, and for the trays whose firmware wants standby power to be cut.
+var fewest = map[string]map[string]int{"dell": {"bmc_reset": 1}, "dgx": {"bmc_reset": 1}, "gb200": {"aux_cycle": 1, "bmc_reset": 1},
+	"hpe": {"bmc_reset": 1}, "lenovo": {"bmc_reset": 1}, "smc": {"bmc_reset": 1}}
 
 // TestFromTheFactory takes the mixed rack from its crates to accepted: passwords of labels, the network booted from before the disk, ports
 // of another protocol, a volume of somebody else, and two cables that are exchanged. The BMCs are claimed, both cables are named, their
