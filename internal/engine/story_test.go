@@ -122,11 +122,7 @@ func (d *desk) fewestResets(nodes ...string) {
 	d.t.Helper()
 	for _, n := range nodes {
 		l := d.rack.BMC(n).Ledger()
-		boots := 1
-		if n == "dell" { // its aux cycle takes effect when a host that is on loses its power: it is switched on for that
-			boots = 2
-		}
-		if diff := cmp.Diff(fewest[n], l.Resets); diff != "" || l.Boots != boots || len(l.Violations) > 0 {
+		if diff := cmp.Diff(fewest[n], l.Resets); diff != "" || l.Boots != 1 || len(l.Violations) > 0 {
 			d.t.Errorf("%s: %d boots, violations %v, resets (-fewest +counted):\n%s", n, l.Boots, l.Violations, diff)
 		}
 		if want := map[string]int{"bmc": 1, "bios": 1, "nic": 1}; !maps.Equal(l.Flashes, want) {
