@@ -15,7 +15,7 @@ func newCableNVLink(a *app) *cobra.Command {
 	var f workspaceFlags
 	var smi []string
 	c := &cobra.Command{
-		Use: "nvlink [DIR]", Short: "Say which nodes are in which NVLink domain, and whose NVLink is not up",
+		Use: "nvlink [DIR]", Short: "Say which nodes are in which NVLink domain, and whose is not up",
 		Long: `Nvlink judges the NVLink fabric of every node that has GPUs, from what the hosts themselves told: the output of nvidia-smi -q, one file
 a host, named after it: n1.txt. A node is up when all its GPUs say Completed and Success and are in one cluster. Which nodes are one
 domain follows from cluster and clique, not from the rack: one rack may hold several domains. What nobody told, or told in a word that is

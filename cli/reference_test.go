@@ -138,6 +138,9 @@ func TestReferenceChanges(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if lost, err := filepath.Glob("../changes/*/*.md"); err != nil || len(lost) > 0 {
+		t.Errorf("fragments stand in docs/changes/unreleased, not here: %q %v", lost, err)
+	}
 	var fragments strings.Builder
 	for _, f := range files {
 		text, err := os.ReadFile(f)
