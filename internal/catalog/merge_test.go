@@ -18,9 +18,7 @@ import (
 func TestShippedBlueprintsMerge(t *testing.T) {
 	c := load(t)
 	classes := map[string]string{"server.dgx_h100": "host_power_cycle", "server.dgx_b200": "host_power_cycle",
-		"server.gb200_compute_tray": "aux_cycle",
-		// their network card is a BlueField, which keeps its power while the host is cycled (R50)
-		"server.dell_r750": "aux_cycle", "server.lenovo_sr670_v2": "aux_cycle"}
+		"server.gb200_compute_tray": "aux_cycle"}
 	for _, name := range c.BlueprintNames() {
 		bp, _ := blueprint.Parse(c.Blueprints[name])
 		d, diags := blueprint.Resolve(bp, blueprint.Options{Catalog: c, Now: goldenDay})
