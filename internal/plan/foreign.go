@@ -225,19 +225,6 @@ func (v *volumeBuild) sparesOn(c rack.StorageController) []string {
 	return out
 }
 
-// keyOf finds the key that the blueprint gives a controller.
-func (v *volumeBuild) keyOf(c rack.StorageController) (rack.KeySpec, bool) {
-	if v.node.Disks == nil {
-		return rack.KeySpec{}, false
-	}
-	for _, k := range v.node.Disks.Keys {
-		if strings.Contains(strings.ToLower(c.ID+"\x00"+c.Name), strings.ToLower(k.Controller)) {
-			return k, true
-		}
-	}
-	return rack.KeySpec{}, false
-}
-
 // setsKey tells whether this plan gives a controller its key.
 func (v *volumeBuild) setsKey(c rack.StorageController) bool {
 	return v.changed("controller_key:"+c.ID) != nil

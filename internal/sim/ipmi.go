@@ -13,6 +13,8 @@ import (
 var ErrIPMISilent = errors.New("no answer to IPMI")
 
 // ErrIPMIRefused is when a user or password is not taken.
+//
+//lint:ignore ST1005 these are ipmitool's own words
 var ErrIPMIRefused = errors.New("Error: Unable to establish IPMI v2 / RMCP+ session")
 
 // IPMI answers a command as ipmitool writes it, and prints what ipmitool prints: "chassis power status", on, off, cycle, reset, and

@@ -42,7 +42,6 @@ type nvueRevision struct {
 	confirm time.Duration // 0 = applied for good
 	due     time.Time     // of the next step of its state
 	before  obj
-	lost    bool
 }
 
 // advance does what was due since the last look. The lock is held.
