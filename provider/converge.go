@@ -87,7 +87,7 @@ func (v *view) run(ctx context.Context, do func(context.Context, engine.ApplyOpt
 		got, err = do(ctx, opt)
 		return got.Result, err
 	})
-	if !diags.HasError() && v.shared == nil && len(v.nodes) == len(v.w.Design.Nodes) { // the closing survey was of this very rack
+	if !diags.HasError() && v.shared == nil && len(v.nodes) == len(v.w.Design.Nodes) && len(got.Replan.Nodes) == 0 { // the closing survey was of this very rack
 		v.plan, v.seen, v.asOf = &got.Replan, got.After, v.w.root().writes(v.nodes)
 	}
 	return diags

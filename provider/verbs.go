@@ -28,6 +28,7 @@ func (c *coordinator) sayPlan(ctx context.Context, node string, v plan.Verb) (*n
 	if diags.HasError() {
 		return nil, plan.Plan{}, diags
 	}
+	defer nv.base.Release()
 	p, _ := nv.base.Say(ctx, v, []string{nv.node.Name})
 	if err := ctx.Err(); err != nil {
 		diags.AddError("Interrupted", sentence(err.Error()))

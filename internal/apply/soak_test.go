@@ -18,7 +18,7 @@ import (
 )
 
 var (
-	soakSeeds = flag.Int("soak.seeds", 200, "how many seeds the soak runs over")
+	soakSeeds = flag.Int("soak.seeds", 100, "how many seeds the soak runs over")
 	soakCuts  = flag.Int("soak.cuts", 0, "at how many moments of its journal a seed is cut; 0: after every write")
 	soakWire  = flag.Int("soak.wire", 12, "how many seeds run on the real driver and the simulated rack")
 	soakSeed  = flag.Uint64("soak.seed", 0, "run this seed alone")

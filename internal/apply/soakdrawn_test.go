@@ -20,7 +20,7 @@ import (
 )
 
 var (
-	drawnSeeds = flag.Int("drawn.seeds", 18, "how many seeds are drawn for the real driver")
+	drawnSeeds = flag.Int("drawn.seeds", 12, "how many seeds are drawn for the real driver")
 	drawnFrom  = flag.Uint64("drawn.from", 1, "the first of them")
 	drawnSeed  = flag.Uint64("drawn.seed", 0, "run this seed alone")
 	drawnWith  = flag.String("drawn.faults", "", "play these faults, whatever a seed draws: to find which of them it is")

@@ -164,3 +164,6 @@ func (w *Workspace) PlanOn(o rack.Observation, bounds *plan.Bounds) plan.Plan {
 func (w *Workspace) Secret(ctx context.Context, ref rack.SecretRef) (secret.Value, error) {
 	return w.resolver.Resolve(ctx, ref)
 }
+
+// Release logs out of what Say and Look have kept open for the verb that follows, for a door that lives on after it.
+func (w *Workspace) Release() { w.release() }

@@ -37,6 +37,7 @@ type host struct {
 	lastReset   time.Time
 	class       step.Activation // of the boot under way
 	offByClient bool            // it is off because somebody asked: the next On makes a power cycle of it
+	standbyCut  bool            // standby power was away since the last boot: the next one is what follows an aux cycle
 	postFrom    time.Time
 }
 
@@ -61,6 +62,10 @@ func seconds(s int, otherwise time.Duration) time.Duration {
 
 // startHost powers on; what is staged for class or below becomes real in this boot.
 func (b *BMC) startHost(class step.Activation) {
+	if b.host.standbyCut {
+		class = max(class, step.AuxCycle)
+	}
+	b.host.standbyCut = false
 	b.forget("host")
 	b.host.power = "PoweringOn"
 	b.host.offByClient = false
@@ -274,7 +279,7 @@ func (b *BMC) auxCycle() {
 	b.led.Resets[step.AuxCycle.String()]++
 	b.forget("host")
 	b.host.power, b.host.stage = powerOff, stageNone
-	b.host.offByClient = false
+	b.host.offByClient, b.host.standbyCut = false, true
 	b.drawsPower(false)
 	b.applyDPU()
 	if b.dpu != nil && b.faults.live["R63"] != nil {
