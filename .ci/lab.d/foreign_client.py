@@ -8,6 +8,7 @@ the binding, then the only one that is trusted for that node.
 
 import base64
 import hashlib
+import json
 import logging
 import os
 import re
@@ -30,7 +31,11 @@ def bindings(folder):
     """The nodes of site.bind.hcl: name, and its plain attributes."""
     with open(os.path.join(folder, "site.bind.hcl"), encoding="utf-8") as f:
         text = f.read()
+    with open(os.path.join(folder, ".metalwright", "design.json"), encoding="utf-8") as f:
+        hosts = {n["name"] for n in json.load(f)["nodes"]}
     for name, body in re.findall(r'^bind "([^"]+)" \{\n(.*?)^\}', text, re.M | re.S):
+        if name not in hosts:
+            continue  # a switch or a power shelf: no host
         node = dict(re.findall(r'^\s*(\w+)\s*=\s*(?:secret\()?"([^"]*)"', body, re.M))
         node["name"] = name
         kind, _, path = node["credential"].partition(":")
