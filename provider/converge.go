@@ -26,8 +26,9 @@ type converged struct {
 }
 
 // converge does the approved plan and nothing else, then looks. The first interrupt finishes or safely leaves what is under way.
-// With promised, something that is still needed afterwards is an error. It is called with the view locked.
-func (v *view) converge(ctx context.Context, approved types.String, promised bool, allowed int64) (converged, fwdiag.Diagnostics) {
+// With promised, something that is still needed afterwards is an error. What safe does not let be made is not made, whoever saw a plan
+// and whatever is gone on with. It is called with the view locked.
+func (v *view) converge(ctx context.Context, approved types.String, promised bool, allowed int64, safe safety) (converged, fwdiag.Diagnostics) {
 	var diags fwdiag.Diagnostics
 	p, o, err := v.lookLocked(ctx)
 	if err != nil {
@@ -40,9 +41,15 @@ func (v *view) converge(ctx context.Context, approved types.String, promised boo
 		return converged{}, diags
 	}
 	ask := func(d rack.Digest) bool { return approved.IsUnknown() || approved.ValueString() == string(d) }
-	switch {
-	case cut != nil && ask(cut.Plan.Digest):
+	goesOn := cut != nil && ask(cut.Plan.Digest)
+	if goesOn {
 		p = cut.Plan
+	}
+	if refused := safe.refuses(p); refused.HasError() {
+		return converged{}, refused
+	}
+	switch {
+	case goesOn:
 		diags.Append(v.run(ctx, func(ctx context.Context, opt engine.ApplyOptions) (engine.Applied, error) {
 			return v.w.Resume(ctx, *cut, opt)
 		})...)

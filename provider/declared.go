@@ -189,6 +189,10 @@ func (r *declaredResource) wishes(g given, o *opened) (*plan.Bounds, fwdiag.Diag
 				diags.AddError("Cannot be declared", sentence(err.Error()))
 			}
 		}
+		if _, twice := o.wishes[nv.node.Name]; twice {
+			diags.AddError("Node named twice", fmt.Sprintf("%s is named by its name and by its address: one of them is enough.", nv.node.Name))
+			continue
+		}
 		o.nodes, o.wishes[nv.node.Name] = append(o.nodes, nv), w
 	}
 	slices.SortFunc(o.nodes, func(a, b *nodeView) int { return strings.Compare(a.node.Name, b.node.Name) })

@@ -49,10 +49,6 @@ func (r *declaredResource) converge(ctx context.Context, p tfsdk.Plan) (tfsdk.Pl
 		r.rest(ctx, &p, &diags)
 		return p, diags
 	}
-	if r.c.safety.freeze {
-		diags.AddError("Frozen", "safety.freeze of the provider is true: nothing was changed.")
-		return p, diags
-	}
 	var approved types.String
 	var promised types.Bool
 	diags.Append(p.GetAttribute(ctx, path.Root("plan_digest"), &approved)...)
@@ -61,21 +57,17 @@ func (r *declaredResource) converge(ctx context.Context, p tfsdk.Plan) (tfsdk.Pl
 		return p, diags
 	}
 	defer o.view.lock()()
-	if approved.IsUnknown() { // nobody saw a plan: the veto is held against what is done now
+	if approved.IsUnknown() { // nobody saw a plan
 		now, _, err := o.view.lookLocked(ctx)
 		if err != nil {
 			diags.AddError("Interrupted", "Nothing was changed. "+sentence(err.Error()))
-			return p, diags
-		}
-		if veto := r.c.safety.vetoed(now); len(veto) > 0 {
-			diags.AddError("Not allowed by the provider", strings.Join(veto, "\n")+"\nNothing was changed.")
 			return p, diags
 		}
 		if diags.Append(o.view.stuck(now, nil, r.allowed(g))...); diags.HasError() {
 			return p, diags
 		}
 	}
-	got, more := o.view.converge(ctx, approved, promised.ValueBool(), r.allowed(g))
+	got, more := o.view.converge(ctx, approved, promised.ValueBool(), r.allowed(g), r.c.safety)
 	if diags.Append(more...); diags.HasError() {
 		return p, diags
 	}

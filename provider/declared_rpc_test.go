@@ -178,3 +178,50 @@ func (s *server) nested(kind, name string, given map[string]tftypes.Value) tftyp
 	s.t.Fatalf("%s has no %s", kind, name)
 	return tftypes.Value{}
 }
+
+// The veto holds when nobody saw a plan, too: it is held against what is done, at the moment when it would be.
+func TestVetoWithoutAPlan(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "hands", speed)
+	yes, no := tftypes.NewValue(tftypes.Bool, true), tftypes.NewValue(tftypes.Bool, false)
+	for want, veto := range map[string]map[string]tftypes.Value{"Not allowed by the provider": {"power": no}, "Frozen": {"freeze": yes}} {
+		s := byHand(t, l, map[string]tftypes.Value{"plan_probe": str("never"), "safety": safety(t, veto)})
+		const kind = "metalwright_bios"
+		given := map[string]tftypes.Value{"node": str("dell"), "attributes": strs("SriovGlobalEnable", "Enabled")}
+		p := s.creation(kind, given)
+		s.fine(p.Diagnostics)
+		schema := s.schemas.ResourceSchemas[kind]
+		none, err := tfprotov6.NewDynamicValue(schema.ValueType(), tftypes.NewValue(schema.ValueType(), nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := s.ApplyResourceChange(t.Context(), &tfprotov6.ApplyResourceChangeRequest{TypeName: kind, PriorState: &none, PlannedState: p.PlannedState,
+			Config: s.object(schema, given, false), PlannedPrivate: p.PlannedPrivate})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if said := all(resp.Diagnostics); !strings.Contains(said, "ERROR "+want) {
+			t.Errorf("said %q, want %q", said, want)
+		}
+	}
+	l.unchanged(0)
+	l.closed()
+}
+
+// A node that a rollout names twice, by name and by address, is told: its lock would be taken twice.
+func TestRolloutNamesANodeTwice(t *testing.T) {
+	t.Parallel()
+	l := newLab(t, "hands", speed)
+	s := byHand(t, l, nil)
+	stage := tftypes.Object{AttributeTypes: map[string]tftypes.Type{"revision": tftypes.String, "design": tftypes.String}}
+	one := func(node string) tftypes.Value {
+		design := `{"resource":"power","node":"` + node + `","body":{"power":"Off"}}`
+		return tftypes.NewValue(tftypes.Map{ElementType: stage}, map[string]tftypes.Value{"power": part(stage, map[string]tftypes.Value{
+			"revision": str("r"), "design": str(design)})})
+	}
+	p := s.creation("metalwright_rollout", map[string]tftypes.Value{"name": str("x"), "nodes": tftypes.NewValue(tftypes.Map{ElementType: tftypes.Map{ElementType: stage}},
+		map[string]tftypes.Value{"dell": one("dell"), "node.dell": one("node.dell")})})
+	if said := all(p.Diagnostics); !strings.Contains(said, "ERROR Node named twice") {
+		t.Errorf("said %q", said)
+	}
+}

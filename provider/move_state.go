@@ -59,7 +59,7 @@ func (r *declaredResource) moveState(ctx context.Context, req resource.MoveState
 	for _, s := range append(old.Dell, old.Fujitsu...) {
 		endpoint = s.Endpoint
 	}
-	if endpoint == "" {
+	if hostOf(endpoint) == "" {
 		resp.Diagnostics.AddError("State cannot be moved", "The state of "+req.SourceTypeName+" names no endpoint: import the resource by its node instead.")
 		return
 	}
@@ -88,6 +88,9 @@ func firstOf(words ...string) string {
 // hostOf is what tells one BMC from another in an endpoint: its host, and its port unless that is the usual one. What stands before an
 // @ never comes with it.
 func hostOf(endpoint string) string {
+	if endpoint == "" {
+		return ""
+	}
 	if !strings.Contains(endpoint, "://") {
 		endpoint = "https://" + endpoint
 	}

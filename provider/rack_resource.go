@@ -176,12 +176,8 @@ func (r *rackResource) converge(ctx context.Context, m *rackModel, prior types.M
 	if diags.HasError() {
 		return diags
 	}
-	if r.c.safety.freeze {
-		diags.AddError("Frozen", "safety.freeze of the provider is true: nothing was changed.")
-		return diags
-	}
 	defer v.lock()()
-	got, more := v.converge(ctx, m.PlanDigest, m.Converged.ValueBool(), m.Degraded.ValueInt64())
+	got, more := v.converge(ctx, m.PlanDigest, m.Converged.ValueBool(), m.Degraded.ValueInt64(), r.c.safety)
 	diags.Append(more...)
 	if diags.HasError() {
 		return diags

@@ -3,6 +3,7 @@ package provider
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	fwdiag "github.com/hashicorp/terraform-plugin-framework/diag"
 	"github.com/hashicorp/terraform-plugin-framework/path"
@@ -114,6 +115,21 @@ func (c *coordinator) stands(name string, n nodeModel) fwdiag.Diagnostics {
 	return diags
 }
 
+// refuses says why a plan is not done, at the moment when it would be.
+func (s safety) refuses(p plan.Plan) fwdiag.Diagnostics {
+	var diags fwdiag.Diagnostics
+	if p.Empty() {
+		return diags
+	}
+	if s.freeze {
+		diags.AddError("Frozen", "safety.freeze of the provider is true: nothing was changed.")
+	}
+	if veto := s.vetoed(p); len(veto) > 0 {
+		diags.AddError("Not allowed by the provider", strings.Join(veto, "\n")+"\nNothing was changed.")
+	}
+	return diags
+}
+
 // vetoed says which steps of a plan the provider does not let be made.
 func (s safety) vetoed(p plan.Plan) []string {
 	var out []string
@@ -123,9 +139,9 @@ func (s safety) vetoed(p plan.Plan) []string {
 			switch {
 			case s.max != step.NoClass && x.Activation > s.max:
 				why = fmt.Sprintf("needs %s, and safety.max_reset_class is %s", x.Activation, s.max)
-			case !s.power && (x.Activation.Host() || x.Kind == step.Power):
+			case !s.power && (x.Activation.Host() || x.Kind == step.Power || x.Kind == step.ShelfPower):
 				why = "takes the host down or switches it, and safety.power is false"
-			case !s.dataLoss && losesData(x):
+			case !s.dataLoss && x.LosesData():
 				why = "loses data, and safety.data_loss is not true"
 			}
 			if why != "" {
@@ -134,9 +150,4 @@ func (s safety) vetoed(p plan.Plan) []string {
 		}
 	}
 	return out
-}
-
-// losesData tells whether a step makes data unreadable.
-func losesData(s step.Step) bool {
-	return s.Kind == step.Erase || s.Kind == step.Volume && s.Want["exists"] == false
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	fwdiag "github.com/hashicorp/terraform-plugin-framework/diag"
 
@@ -82,6 +83,9 @@ func (c *coordinator) say(ctx context.Context, node string, v plan.Verb, tell fu
 	return append(diags, more...)
 }
 
+// lookAgain is how long a lease that this process holds itself is waited for without a look.
+const lookAgain = 5 * time.Second
+
 // attempt changes hardware. What was read before no longer holds, whatever comes of it. Of several runs of this process that need the
 // same lease each waits for the one before it.
 func (v *view) attempt(ctx context.Context, do func(context.Context, engine.ApplyOptions) (apply.Result, error)) fwdiag.Diagnostics {
@@ -98,6 +102,8 @@ func (v *view) attempt(ctx context.Context, do func(context.Context, engine.Appl
 		}
 		select { // another resource of this very process: one at a time takes hosts of a rack down
 		case <-ended:
+			continue
+		case <-time.After(lookAgain): // of another blueprint, say: it is not told of
 			continue
 		case <-ctx.Done():
 		}

@@ -30,3 +30,18 @@ func OfStorage(k Kind) bool {
 		return false
 	}
 }
+
+// LosesData tells whether a step makes data unreadable that may be on a drive: it erases, deletes a volume or namespace, or throws a
+// foreign configuration or a controller's own away. A volume that is initialised is one that the same plan makes.
+func (s Step) LosesData() bool {
+	switch s.Kind {
+	case Erase, ControllerReset:
+		return true
+	case Volume, Namespace:
+		return s.Want["exists"] == false
+	case Foreign:
+		return s.Want["foreign"] != "imported"
+	default:
+		return false
+	}
+}
