@@ -97,12 +97,18 @@ func relocate(v reflect.Value, lines blueprint.Lines) {
 			relocate(v.Index(i), lines)
 		}
 	case reflect.Map:
+		if v.IsNil() || !v.CanSet() {
+			return
+		}
+		// what a map holds cannot be set in place, and the map may be the catalog's, which others read meanwhile
+		fresh := reflect.MakeMapWithSize(v.Type(), v.Len())
 		for _, k := range v.MapKeys() {
-			held := reflect.New(v.Type().Elem()).Elem() // what a map holds cannot be set in place
+			held := reflect.New(v.Type().Elem()).Elem()
 			held.Set(v.MapIndex(k))
 			relocate(held, lines)
-			v.SetMapIndex(k, held)
+			fresh.SetMapIndex(k, held)
 		}
+		v.Set(fresh)
 	}
 }
 
